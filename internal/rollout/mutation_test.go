@@ -1,0 +1,136 @@
+package rollout
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The simulation is worth what it catches. Each mutant below is the rule list with one fault in it; the simulation must
+// find a broken invariant in every one of them.
+//
+// Mutations of the source that were tried by hand as well, each caught by the simulation or by a table of this package:
+// threshold compared with > instead of >= (table), Window not reset by advance (left before its window was over),
+// Window kept when the world is not converged (left before its window was over), NoData treated as a pass (step left
+// although a check said no data), Error treated as a pass (likewise), rollBack that scales to zero at once (canary scaled
+// to zero while it had traffic), Finalising that wants ScaleZero (likewise), restart that keeps Step (promotion of an
+// unanalysed revision), startPromotion that takes the target's revision instead of the analysed one (primary got what
+// did not pass), halt without Weight 100 (halted with the traffic on a broken primary), Begin that treats a halted
+// rollout as an ordinary failure (traffic to a primary that does not serve), guard removed (traffic to a canary that is
+// not ready, after a kill), WakeAt left at the deadline after a move (no violation: found by the table of wake times).
+func mutants() map[string][]rule {
+	all := rules[:]
+	drop := func(name string) []rule {
+		i := index(name)
+		return slices.Concat(all[:i], all[i+1:])
+	}
+	before := func(first, second string) []rule {
+		list := drop(first)
+		i := index(second)
+		if index(first) < i {
+			i--
+		}
+		return slices.Insert(slices.Clone(list), i, all[index(first)])
+	}
+	replace := func(name string, r rule) []rule {
+		list := slices.Clone(all)
+		list[index(name)] = r
+		return list
+	}
+	return map[string][]rule{
+		"nobody notices another run":                     drop("superseded"),
+		"a terminal phase goes on":                       drop("finished"),
+		"a first run is never seen":                      drop("unseen"),
+		"the first primary is not waited for":            drop("initialising"),
+		"finalising is left out":                         drop("finalising"),
+		"a promotion is not seen through":                drop("promotionPending"),
+		"a rollback is not seen through":                 drop("rollingBack"),
+		"a new revision goes unnoticed":                  drop("newRevision"),
+		"waits have no bound":                            drop("deadlineExceeded"),
+		"convergence is not waited for":                  drop("notConverged"),
+		"windows never open":                             drop("windowOpens"),
+		"windows end at once":                            drop("windowOpen"),
+		"unknown checks are passed over":                 drop("checksUnknown"),
+		"steps are left out":                             drop("advance"),
+		"steps are taken before the checks are read":     before("advance", "checksFailed"),
+		"steps are taken before unknown checks are seen": before("advance", "checksUnknown"),
+		"steps are taken before the world has converged": before("advance", "notConverged"),
+		"steps are taken before their window is over":    before("advance", "windowOpen"),
+		"promotion before the steps are taken":           before("promote", "advance"),
+		"promotion before the checks are read":           before("promote", "checksFailed"),
+		"analysis goes on during a rollback":             before("advance", "rollingBack"),
+		"a new revision interrupts a promotion":          before("newRevision", "promotionPending"),
+		"a stop interrupts a promotion":                  before("stopRequested", "promotionPending"),
+		"a primary that exists is overwritten": replace("unseen", func(in input) (Decision, bool) {
+			if in.st.Phase != "" {
+				return Decision{}, false
+			}
+			rev := in.obs.Target.Revision
+			return in.to(Status{Phase: Initializing, Revision: rev, Promoted: rev}, FirstRun, ""), true
+		}),
+		"a rollback ends before its traffic has moved": replace("rollingBack", func(in input) (Decision, bool) {
+			if in.st.Phase != RollingBack {
+				return Decision{}, false
+			}
+			return in.fail(*in.st, CheckFailed, "")
+		}),
+		"a promotion ends before the primary is ready": replace("promotionPending", func(in input) (Decision, bool) {
+			if in.st.Phase != Promoting {
+				return Decision{}, false
+			}
+			return in.finalise(*in.st, PrimaryReady)
+		}),
+		"a promotion ends before the router has settled": replace("finalising", func(in input) (Decision, bool) {
+			if in.st.Phase != Finalising {
+				return Decision{}, false
+			}
+			next := *in.st
+			next.Phase = Succeeded
+			d := in.to(next, AllPassed, "")
+			d.Outcome = Promoted
+			return d, true
+		}),
+		"failed checks are passed over": slices.DeleteFunc(replace("checksUnknown", func(in input) (Decision, bool) {
+			return in.hold(ChecksPending, ""), in.st.Step > 0 && !in.step().Bare && !in.judged()
+		}), func(r rule) bool { return isRule(r, checksFailed) }),
+		"a lost canary costs nothing": replace("canaryLost", func(in input) (Decision, bool) {
+			if in.st.Step == 0 || in.obs.Target.Ready {
+				return Decision{}, false
+			}
+			d := in.hold(CanaryNotReady, "")
+			d.Next.Moved, d.WakeAt = in.obs.Now, in.obs.Now.Add(time.Second)
+			return d, true
+		}),
+	}
+}
+
+func isRule(a, b rule) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+func index(name string) int {
+	names := []string{
+		"superseded", "finished", "suspended", "targetMissing", "unseen", "initialising", "finalising",
+		"promotionPending", "rollingBack", "stopRequested", "newRevision", "unchanged", "deadlineExceeded",
+		"canaryBroken", "canaryLost", "notConverged", "analysisSkipped", "windowOpens", "windowOpen", "checksFailed",
+		"checksUnknown", "advance", "promote",
+	}
+	return slices.Index(names, name)
+}
+
+func TestTheSimulationCatchesEveryMutant(t *testing.T) {
+	t.Parallel()
+	for name, list := range mutants() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(25_000) {
+				if problems := newSim(seed, list).run(); len(problems) > 0 {
+					t.Logf("seed %d: %s", seed, problems[0])
+					return
+				}
+			}
+			t.Error("not caught")
+		})
+	}
+}

@@ -1,0 +1,30 @@
+package rollout
+
+import "time"
+
+// historyLimit bounds the record: it lives in a ConfigMap, which holds 1 MiB.
+const historyLimit = 200
+
+// Record is what the cluster keeps of a rollout, in the ConfigMap penstock-<canary>. It is written only by the run that
+// holds the lease.
+type Record struct {
+	ID       string    `json:"id"`    // of the run that wrote it
+	Epoch    int64     `json:"epoch"` // of the lease under which it was written; a lower one may not write
+	Target   string    `json:"target,omitempty"`
+	Image    string    `json:"image,omitempty"` // of the revision under analysis
+	RunURL   string    `json:"runURL,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+	SpecHash string    `json:"specHash,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Updated  time.Time `json:"updated,omitzero"`
+	Status   Status    `json:"status"`
+	History  []Entry   `json:"history,omitempty"` // oldest first; the oldest are dropped
+}
+
+// Append adds an entry to the history and drops the oldest beyond the limit.
+func (r *Record) Append(e Entry) {
+	r.History = append(r.History, e)
+	if extra := len(r.History) - historyLimit; extra > 0 {
+		r.History = append([]Entry(nil), r.History[extra:]...)
+	}
+}

@@ -1,0 +1,97 @@
+package rollout
+
+// rollBack starts the way back. The traffic moves first; the canary stays up until the router has reported that it has
+// none.
+func (in input) rollBack(next Status, code Code, detail string) (Decision, bool) {
+	next.Phase, next.Window, next.Lost = RollingBack, noTime, false
+	if in.obs.Primary.Serving { // otherwise rollingBack waits for it: no traffic to a workload that does not serve
+		next.Weight = 0
+	}
+	d := in.to(next, code, detail)
+	d.Events = []Event{{Warning: true, Message: "Rolling back " + string(code)}}
+	return d, true
+}
+
+// rollingBack keeps the reason that the rollback started with: it is the verdict.
+func rollingBack(in input) (Decision, bool) {
+	if in.st.Phase != RollingBack {
+		return Decision{}, false
+	}
+	why, next := in.st.Reason, *in.st
+	next.Cancel = next.Cancel || in.obs.Stop == StopCancel
+	switch {
+	case in.st.Weight > 0 && in.obs.Primary.Serving:
+		next.Weight = 0
+		return in.to(next, why.Code, why.Detail), true
+	case in.st.Weight == 0 && in.routed() && in.obs.Primary.Serving:
+		return in.fail(next, why.Code, why.Detail)
+	case in.late():
+		return in.halt(next, why.Code, why.Detail)
+	}
+	return Decision{Next: next, Reason: why}, true
+}
+
+func stopRequested(in input) (Decision, bool) {
+	if in.obs.Stop == StopNone {
+		return Decision{}, false
+	}
+	next := *in.st
+	next.Cancel = in.obs.Stop == StopCancel
+	if in.st.Phase == Initialized || in.st.Phase == Waiting {
+		return in.end(Cancelled, StopAsked, "")
+	}
+	return in.rollBack(next, StopAsked, "")
+}
+
+// trapped reports whether the canary has traffic that the primary could not take.
+func (in input) trapped() bool { return in.st.Weight > 0 && !in.obs.Primary.Serving }
+
+// restart begins the analysis of the target's present revision at weight 0.
+func (in input) restart(next Status) (Decision, bool) {
+	again := next.Phase != Initialized
+	next = Status{
+		Phase: Progressing, Revision: in.obs.Target.Revision, Promoted: next.Promoted, Routed: next.Routed, Since: in.obs.Now,
+	}
+	d := in.to(next, NewRevision, "")
+	d.Events = []Event{{Message: "New revision detected! Scaling up"}}
+	if again {
+		d.Events[0].Message = "New revision detected! Restarting analysis for"
+	}
+	return d, true
+}
+
+func newRevision(in input) (Decision, bool) {
+	switch {
+	case in.trapped():
+		return Decision{}, false // notConverged waits for the primary, deadlineExceeded ends the wait
+	case in.obs.Target.Revision == in.st.Revision && in.st.Phase != Initialized:
+		return Decision{}, false
+	case in.obs.Target.Revision != in.st.Promoted:
+		return in.restart(*in.st)
+	case in.st.Phase == Initialized:
+		return Decision{}, false // nothing new: see unchanged
+	}
+	return in.rollBack(*in.st, RevisionWithdrawn, "")
+}
+
+func unchanged(in input) (Decision, bool) {
+	if in.st.Phase != Initialized {
+		return Decision{}, false
+	}
+	return in.end(Unchanged, NothingNew, "")
+}
+
+func deadlineExceeded(in input) (Decision, bool) {
+	code, detail := in.blocked()
+	if code == "" || !in.late() { // what has converged at last may go on, or finish its window
+		return Decision{}, false
+	}
+	return in.rollBack(*in.st, code, detail)
+}
+
+func canaryBroken(in input) (Decision, bool) {
+	if !in.obs.Target.Broken {
+		return Decision{}, false
+	}
+	return in.rollBack(*in.st, CanaryBroken, in.obs.Target.Message)
+}

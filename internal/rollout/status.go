@@ -1,0 +1,78 @@
+package rollout
+
+import "time"
+
+// Weight is a share of the traffic in percent, 0 to 100.
+type Weight int
+
+// Phase is where a rollout stands. The names are Flagger's, but for RollingBack, which Flagger shows as Progressing.
+type Phase string
+
+// The phases. The zero value is a canary that has never been seen.
+const (
+	Initializing     Phase = "Initializing"
+	Initialized      Phase = "Initialized"
+	Waiting          Phase = "Waiting"
+	Progressing      Phase = "Progressing"
+	WaitingPromotion Phase = "WaitingPromotion"
+	Promoting        Phase = "Promoting"
+	Finalising       Phase = "Finalising"
+	RollingBack      Phase = "RollingBack"
+	Succeeded        Phase = "Succeeded"
+	Failed           Phase = "Failed"
+	Terminating      Phase = "Terminating"
+	Terminated       Phase = "Terminated"
+)
+
+// Terminal reports whether a rollout in this phase is over.
+func (p Phase) Terminal() bool {
+	switch p {
+	case Succeeded, Failed, Terminated:
+		return true
+	case Initializing, Initialized, Waiting, Progressing, WaitingPromotion, Promoting, Finalising, RollingBack, Terminating:
+		return false
+	}
+	return false
+}
+
+// Status is all that a rollout must remember. It is saved before the world is touched, and what the world should look
+// like is derived from it (see Want), so that the two cannot disagree.
+type Status struct {
+	Phase    Phase  `json:"phase,omitempty"`
+	Revision string `json:"revision,omitempty"` // the revision of the target under analysis
+	Promoted string `json:"promoted,omitempty"` // the revision that the primary was last told to run
+
+	Step      int    `json:"step"`                // analysis steps taken: 0 is none, n means Spec.Steps[n-1] is in force
+	Promotion int    `json:"promotion,omitempty"` // promotion steps taken
+	Weight    Weight `json:"weight"`              // the canary's wanted share of the traffic
+	Routed    bool   `json:"routed,omitempty"`    // the routes are Penstock's to write
+	Failed    int    `json:"failedChecks"`        // failed checks of this rollout; never reset during it
+
+	Window time.Time `json:"window,omitzero"`  // start of the analysis window; zero until the world has converged on the step
+	Moved  time.Time `json:"moved,omitzero"`   // when the rollout last moved: a phase, a step or a judged window
+	Since  time.Time `json:"since,omitzero"`   // when the phase last changed
+	Lost   bool      `json:"lost,omitempty"`   // the canary lost its readiness while it had traffic
+	Halted bool      `json:"halted,omitempty"` // given up with the traffic left where it is safest; a person must look
+	Cancel bool      `json:"cancel,omitempty"` // the rollback was asked for by cancelling the run
+	Reason Reason    `json:"reason,omitzero"`  // why the last decision was taken
+}
+
+// Begin prepares the saved status for a run that starts now. An unfinished rollout is taken up at its step, with a fresh
+// analysis window and a fresh deadline, since nobody watched in between. After a finished one the next starts over: a
+// failed revision is retried. A halted one is looked at as if for the first time, so that its working canary keeps the
+// traffic until the primary works.
+func Begin(st Status, now time.Time) Status {
+	switch {
+	case !st.Phase.Terminal():
+		st.Window, st.Lost = noTime, false
+		if !st.Moved.IsZero() {
+			st.Moved = now
+		}
+		return st
+	case st.Halted, !st.Routed:
+		return Status{}
+	}
+	return Status{
+		Phase: Initialized, Revision: st.Promoted, Promoted: st.Promoted, Routed: true, Since: st.Since, Moved: now,
+	}
+}
