@@ -1,0 +1,140 @@
+package traffic_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/traffic"
+)
+
+// strategy returns a canary of a provider that has all that the provider needs, with further YAML for service and analysis.
+func strategy(t *testing.T, provider, service, analysis string) *canary.Canary {
+	t.Helper()
+	c := new(canary.Canary)
+	c.Name, c.Namespace = "podinfo", "shop"
+	for _, part := range []struct {
+		text string
+		into any
+	}{{service, &c.Spec.Service}, {analysis, &c.Spec.Analysis}} {
+		if err := yaml.UnmarshalStrict([]byte(part.text), part.into); err != nil {
+			t.Fatalf("%v in\n%s", err, part.text)
+		}
+	}
+	c.Spec.Provider, c.Spec.Service.Port = provider, 80
+	c.Spec.TargetRef = canary.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "podinfo"}
+	c.Spec.IngressRef = &canary.ObjectRef{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Name: "podinfo"}
+	c.Spec.Service.GatewayRefs = []canary.ParentReference{{Name: "public"}}
+	return c
+}
+
+func TestAStrategyThatARouterCannotDoIsRefused(t *testing.T) {
+	t.Parallel()
+	const split = "; use spec.analysis.iterations instead; routers that can: gatewayapi:v1, nginx"
+	for name, c := range map[string]struct {
+		provider, service, analysis string
+		want                        []string
+	}{
+		"blue/green by selectors":          {provider: "kubernetes", analysis: "iterations: 3"},
+		"all at once by selectors":         {provider: "kubernetes", analysis: "stepWeights: [100]"},
+		"no analysis at all":               {provider: "kubernetes"},
+		"weights by Ingress":               {provider: "nginx", analysis: "{stepWeight: 10, maxWeight: 50}"},
+		"everything with the Gateway API":  {provider: "gatewayapi:v1", analysis: "{iterations: 3, mirror: true, mirrorWeight: 10, match: [{headers: {a: {suffix: b}}}]}"},
+		"routes of others' service blocks": {provider: "nginx", service: "{retries: {attempts: 3}, match: [{uri: {suffix: x}}]}", analysis: "stepWeight: 10"},
+		"steps by selectors": {provider: "kubernetes", analysis: "{stepWeight: 10, maxWeight: 50}", want: []string{
+			"spec.analysis.stepWeight: the kubernetes router sends all or nothing to the canary, never 10 %" + split}},
+		"a list of steps by selectors": {provider: "kubernetes", analysis: "stepWeights: [100, 30]", want: []string{
+			"spec.analysis.stepWeights: the kubernetes router sends all or nothing to the canary, never 30 %" + split}},
+		"a stepped promotion by selectors": {provider: "kubernetes", analysis: "{iterations: 2, stepWeightPromotion: 40}", want: []string{
+			"spec.analysis.stepWeightPromotion: the kubernetes router sends all or nothing to the canary, never 60 %" + split}},
+		"an A/B test by selectors": {provider: "kubernetes", analysis: "{iterations: 2, match: [{headers: {a: {exact: b}}}]}", want: []string{
+			"spec.analysis.match: the kubernetes router does not look at requests; routers that can: gatewayapi:v1, nginx"}},
+		"a mirror by selectors": {provider: "kubernetes", analysis: "{iterations: 2, mirror: true}", want: []string{
+			"spec.analysis.mirror: the kubernetes router does not copy requests; routers that can: gatewayapi:v1"}},
+		"a mirror by Ingress": {provider: "nginx", analysis: "{iterations: 2, mirror: true, mirrorWeight: 5}", want: []string{
+			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: gatewayapi:v1",
+			"spec.analysis.mirrorWeight: the nginx router cannot copy only 5 % of the requests; routers that can: gatewayapi:v1"}},
+		"a mirror without iterations": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, mirror: true}", want: []string{
+			"spec.analysis.mirror: requests are mirrored only together with spec.analysis.iterations"}},
+		"session affinity": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c}}", want: []string{
+			"spec.analysis.sessionAffinity: the gatewayapi:v1 router does not keep users on one side; no router of this version can"}},
+		"conditions that nginx does not know": {provider: "nginx", analysis: "{iterations: 2, match: [{uri: {prefix: /a}, queryParams: {b: {exact: c}}}]}", want: []string{
+			"spec.analysis.match[0].uri: the nginx router matches headers and cookies only",
+			"spec.analysis.match[0].queryParams: the nginx router matches headers and cookies only"}},
+		"two headers at once with nginx": {provider: "nginx", analysis: "{iterations: 2, match: [{headers: {a: {exact: b}, cookie: {exact: c}}}]}", want: []string{
+			"spec.analysis.match[0].headers: the nginx router cannot ask for several headers at once; " +
+				"a header and a cookie, one of which is enough, are two elements of spec.analysis.match"}},
+		"one header or another with nginx": {provider: "nginx", analysis: "{iterations: 2, match: [{headers: {a: {exact: b}}}, {headers: {c: {exact: d}}}]}", want: []string{
+			`spec.analysis.match[1].headers["c"]: the nginx router can match one header, and spec.analysis.match[0].headers["a"] is one already`}},
+		"two cookies, and one by its value, with nginx": {provider: "nginx", analysis: "{iterations: 2, match: [{headers: {cookie: {exact: b}}}, {headers: {cookie: {exact: c}}}]}", want: []string{
+			`spec.analysis.match[1].headers["cookie"]: the nginx router can match one cookie, and spec.analysis.match[0].headers["cookie"] is one already`}},
+		"a cookie by its value with nginx": {provider: "nginx", analysis: "{iterations: 2, match: [{headers: {cookie: {regex: a=b}}}]}", want: []string{
+			`spec.analysis.match[0].headers["cookie"]: the nginx router matches a cookie by its name only; write exact: and the name, and give the cookie the value "always"`}},
+		"an empty header with nginx": {provider: "nginx", analysis: `{iterations: 2, match: [{headers: {a: {exact: ""}}}]}`, want: []string{
+			`spec.analysis.match[0].headers["a"]: the nginx router cannot match an empty value; it would take it for "always"`}},
+		"conditions that an HTTPRoute does not know": {provider: "gatewayapi:v1", analysis: "iterations: 2",
+			service: "{match: [{scheme: {exact: https}, authority: {exact: a.b}, method: {prefix: G}, uri: {exact: a}}]}", want: []string{
+				"spec.service.match[0].scheme: an HTTPRoute has no such condition; it has uri, method, headers and queryParams",
+				"spec.service.match[0].authority: an HTTPRoute matches hosts for all of its rules at once; use spec.service.hosts",
+				`spec.service.match[0].uri: "a" does not begin with /`,
+				"spec.service.match[0].method: an HTTPRoute matches exact: and one of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH"}},
+		"a test of requests that the route is not for": {provider: "gatewayapi:v1", service: "{match: [{uri: {prefix: /a}}]}",
+			analysis: "{iterations: 2, match: [{uri: {prefix: /b}}]}", want: []string{
+				"spec.analysis.match: no request can match it and spec.service.match too"}},
+		"a test whose header the route matches otherwise": {provider: "gatewayapi:v1", service: "{match: [{headers: {a: {exact: b}}}]}",
+			analysis: "{iterations: 2, match: [{headers: {a: {regex: c}}}]}", want: []string{
+				`spec.analysis.match[0]: together with spec.service.match[0] it cannot be said in an HTTPRoute: header a can be matched once, not by both "c" and "b"`}},
+		"a test whose path the route matches otherwise": {provider: "gatewayapi:v1", service: "{match: [{uri: {regex: /a.*}}]}",
+			analysis: "{iterations: 2, match: [{uri: {prefix: /a}}]}", want: []string{
+				"spec.analysis.match[0]: together with spec.service.match[0] it cannot be said in an HTTPRoute: a rule has one path, not both /a and /a.*"}},
+		"service settings that an HTTPRoute does not know": {provider: "gatewayapi:v1", analysis: "stepWeight: 10",
+			service: "{timeout: 100us, mirror: [{backendRef: {name: podinfo-canary, port: 80}}], corsPolicy: {allowOrigins: [{prefix: https}]}, " +
+				"rewrite: {uri: /, type: ReplacePrefixMatch}, match: [{uri: {prefix: /a}}, {uri: {prefix: /b}}]}", want: []string{
+				"spec.service.rewrite.type: ReplacePrefixMatch needs exactly one match in spec.service.match, by uri.prefix, and at most one in spec.analysis.match; several are possible with ReplaceFullPath",
+				"spec.service.corsPolicy.allowOrigins[0]: an HTTPRoute takes exact origins only, such as exact: https://example.com",
+				`spec.service.mirror[0].backendRef.name: "podinfo-canary" is the canary itself; use spec.analysis.mirror`,
+				`spec.service.timeout: "100us" cannot be said in an HTTPRoute, which takes whole h, m, s and ms`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			router, err := traffic.For(c.provider)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := router.Refuse(strategy(t, c.provider, c.service, c.analysis))
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARouterSaysWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	for provider, want := range map[string][]string{
+		"kubernetes":    nil,
+		"nginx":         {"spec.ingressRef: the nginx router needs the name of the Ingress that points at the Service"},
+		"gatewayapi:v1": {"spec.service.gatewayRefs: the gatewayapi router needs the Gateway that the HTTPRoute is attached to"},
+	} {
+		router, err := traffic.For(provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := strategy(t, provider, "", "iterations: 2")
+		c.Spec.IngressRef, c.Spec.Service.GatewayRefs = nil, nil
+		if diff := cmp.Diff(want, router.Refuse(c)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", provider, diff)
+		}
+	}
+}
+
+func TestAnUnknownProviderIsAnErrorThatListsTheKnownOnes(t *testing.T) {
+	t.Parallel()
+	_, err := traffic.For("istio")
+	const want = `provider "istio" is not supported; supported are gatewayapi:v1, kubernetes, nginx`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

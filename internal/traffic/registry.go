@@ -1,0 +1,17 @@
+package traffic
+
+// registry maps spec.provider to its codec. Each entry has a file, a line here and a folder below testdata/traffic/.
+var registry = map[string]Router{
+	"gatewayapi:v1": gatewayAPI,
+	"kubernetes":    kubernetes,
+	"nginx":         nginx,
+}
+
+// abilities returns what each router can do.
+func abilities() map[string]Can {
+	all := make(map[string]Can, len(registry))
+	for name, r := range registry {
+		all[name] = r.Can
+	}
+	return all
+}
