@@ -1,0 +1,64 @@
+package analysis
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/httpx"
+	"github.com/penstock-dev/penstock/internal/metric"
+)
+
+// waits are the pauses before the second and the third attempt. A provider that is restarted behind a Service is back
+// within moments; one that is not costs the check its answer, and the next window asks again.
+var waits = [...]time.Duration{100 * time.Millisecond, 400 * time.Millisecond}
+
+// ask sends a request until it has an answer, the failure is one that will not pass, or the time is up. It returns the
+// last answer: what the first attempt met says more than that the time then ran out.
+func (a *Analyst) ask(ctx context.Context, k *ask, r metric.Request, hide concealer) metric.Answer {
+	e := exchange{ask: k, request: r, hide: hide, within: httpx.Within(ctx, a.Timeout)}
+	answer, again := e.send(ctx)
+	for _, wait := range waits {
+		if !again {
+			return answer
+		}
+		select {
+		case <-ctx.Done():
+			return answer
+		case <-a.Clock.After(wait):
+		}
+		next, more := e.send(ctx)
+		if ctx.Err() != nil {
+			return answer
+		}
+		answer, again = next, more
+	}
+	return answer
+}
+
+// exchange is one question on its way.
+type exchange struct {
+	*ask
+	request metric.Request
+	hide    concealer
+	within  time.Duration // how long all attempts together may take
+}
+
+// send makes one attempt, and says whether another one is worth it.
+func (e *exchange) send(ctx context.Context) (metric.Answer, bool) {
+	r := e.request
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
+	if err != nil {
+		return metric.Answer{Message: "the request cannot be made: " + httpx.Redact(err.Error())}, false
+	}
+	for name, values := range r.Header {
+		req.Header[name] = values // the codec made the map for this check alone, and the transport sends a copy
+	}
+	resp, body, err := e.client.Do(ctx, req)
+	if err != nil {
+		explained := httpx.Explain(err, r.URL, e.within)
+		return metric.Answer{Message: explained.Error()}, ctx.Err() == nil && httpx.IsTransient(explained)
+	}
+	return e.hide.parse(e.codec, resp.StatusCode, body), httpx.Retryable(resp.StatusCode)
+}

@@ -1,0 +1,60 @@
+package analysis
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+
+	"github.com/penstock-dev/penstock/internal/metric"
+)
+
+// concealer holds the texts that must not be shown when a server echoes them.
+type concealer []string
+
+// shortest is the length below which a text is too common to be hidden: it would be replaced in numbers and words.
+const shortest = 4
+
+// secrets collects everything secret that a request holds.
+func secrets(s metric.Source, r metric.Request) concealer {
+	var c concealer
+	add := func(text string) {
+		if text = strings.TrimSpace(text); len(text) >= shortest {
+			c = append(c, text)
+		}
+	}
+	for key, value := range s.Credentials {
+		if key != "username" {
+			add(value)
+		}
+	}
+	for _, value := range r.Header["Authorization"] {
+		_, token, _ := strings.Cut(value, " ")
+		add(token)
+	}
+	if u, err := url.Parse(s.Address); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		add(password)
+	}
+	return c
+}
+
+// parse reads an answer and hides the secrets in what is shown of it. They are hidden before the answer is cut, so that
+// not even half of one is left; and the number itself is read from the answer as it came.
+func (c concealer) parse(codec metric.Provider, status int, body []byte) metric.Answer {
+	answer := codec.Parse(status, body)
+	clean := body
+	for _, secret := range c {
+		clean = bytes.ReplaceAll(clean, []byte(secret), []byte("***"))
+	}
+	if !bytes.Equal(clean, body) {
+		shown := codec.Parse(status, clean)
+		answer.Raw, answer.Message = shown.Raw, shown.Message
+		if answer.Outcome != shown.Outcome {
+			answer.Raw, answer.Message = metric.Shown(clean), "the answer shows a credential and is not repeated here"
+		}
+	}
+	for _, secret := range c {
+		answer.Message = strings.ReplaceAll(answer.Message, secret, "***")
+	}
+	return answer
+}

@@ -1,0 +1,44 @@
+package metric
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Names of the builtin metrics.
+const (
+	SuccessRate = "request-success-rate" // percent of the requests that were not answered by a 5xx
+	Duration    = "request-duration"     // milliseconds
+)
+
+// Builtin holds the builtin queries of one traffic router, in PromQL, and the metrics that they read.
+type Builtin struct {
+	SuccessRate   string // template of a query that answers percent
+	Duration      string // template of a query that answers milliseconds
+	DurationMeans string // which duration that is, in words
+
+	// Request returns what one finished request adds to the metrics that are scraped with this router, the app's own
+	// included. A store that sees a series for the first time has to write a zero before it: to PromQL, a counter that
+	// begins at one has not increased.
+	Request func(s Served) []Sample
+}
+
+// builtins maps spec.provider to the builtin queries. Each entry has a file and a line here.
+var builtins = map[string]Builtin{
+	"gatewayapi:v1": gatewayAPI,
+	"kubernetes":    kubernetes,
+	"nginx":         nginx,
+}
+
+// BuiltinFor returns the builtin queries of a spec.provider. An unknown name is an error that lists the known ones.
+func BuiltinFor(provider string) (Builtin, error) {
+	if b, ok := builtins[provider]; ok {
+		return b, nil
+	}
+	return Builtin{}, fmt.Errorf("provider %q has no builtin metrics; %s have", provider, strings.Join(Builtins(), ", "))
+}
+
+// Builtins returns the names of all providers with builtin queries, sorted.
+func Builtins() []string { return slices.Sorted(maps.Keys(builtins)) }

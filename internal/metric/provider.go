@@ -1,0 +1,80 @@
+package metric
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Source is where a query is sent.
+type Source struct {
+	Address            string              // URL of the provider's API; a path prefix is kept
+	Headers            map[string][]string // sent with every request
+	Region             string              // of the providers that have regions
+	InsecureSkipVerify bool                // do not verify the server's certificate
+	Credentials        Credentials         // from the Secret of the template; empty when it has none
+}
+
+// Credentials are the entries of a provider's Secret. They print as *** everywhere.
+type Credentials map[string]string
+
+// Format writes ***, whatever the verb.
+func (Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
+
+// MarshalText writes ***, also for JSON and slog.
+func (Credentials) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+const hidden = "***"
+
+// Query is one question to a provider.
+type Query struct {
+	Text     string        // rendered
+	Interval time.Duration // the metric's window
+	Now      time.Time     // the end of the window; providers that answer "now" by themselves leave it out
+}
+
+// Request is an HTTP request to a provider. It holds credentials: String shows none of them.
+type Request struct {
+	Method string
+	URL    string
+	Header map[string][]string // canonical names
+	Body   string
+}
+
+// String returns the method and the URL without its query.
+func (r Request) String() string { return r.Method + " " + strings.SplitN(r.URL, "?", 2)[0] }
+
+// Format writes String, whatever the verb.
+func (r Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
+
+// Provider is the codec of one kind of metrics provider. All its functions are pure.
+type Provider struct {
+	// Request returns the HTTP request that asks q. The error names the setting of the source that is wrong, and never
+	// shows credentials. Nothing of the source is shared with the request.
+	Request func(s Source, q Query) (Request, error)
+
+	// Parse reads the answer to a Request: the HTTP status and the body.
+	Parse func(status int, body []byte) Answer
+
+	// Lint checks a rendered query without asking anybody.
+	Lint func(query string) error
+}
+
+// providers maps spec.provider.type of a MetricTemplate to its codec. Each entry has a file, a line here and a folder
+// below testdata/metric/.
+var providers = map[string]Provider{
+	"prometheus": prometheus,
+}
+
+// ProviderFor returns the codec of a provider type. An unknown type is an error that lists the known ones.
+func ProviderFor(kind string) (Provider, error) {
+	if p, ok := providers[kind]; ok {
+		return p, nil
+	}
+	return Provider{}, fmt.Errorf("metrics provider %q is not supported; supported are %s", kind, strings.Join(Providers(), ", "))
+}
+
+// Providers returns the types of all providers, sorted.
+func Providers() []string { return slices.Sorted(maps.Keys(providers)) }
