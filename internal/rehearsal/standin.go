@@ -1,0 +1,249 @@
+package rehearsal
+
+import (
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+)
+
+// Stage is what a rehearsal puts on the stage for a canary: its own objects, and stand-ins for what they lack.
+type Stage struct {
+	Objects   []*unstructured.Unstructured
+	Container string // of the target, which gets the new version
+	OldImage  string
+	NewImage  string   // a version that does not exist: an app of the rehearsal runs it
+	StandIns  []string // what is not the user's own, as sentences
+}
+
+// NewStage prepares a canary for a rehearsal. What it refers to and the files do not contain is stood in for; what the
+// rehearsal has no use for is taken away from the canary, which is modified. Each is said in StandIns.
+func NewStage(c *canary.Canary, objects []*unstructured.Unstructured, templates map[canary.ObjectRef]*canary.MetricTemplate) (*Stage, error) {
+	s := &Stage{}
+	s.provider(c)
+	s.hooks(c)
+	for _, o := range objects {
+		if o.GetNamespace() == "" {
+			o = o.DeepCopy()
+			o.SetNamespace(c.Namespace)
+		}
+		if kept(o) {
+			s.Objects = append(s.Objects, o)
+		}
+	}
+	if err := s.target(c); err != nil {
+		return nil, err
+	}
+	if err := s.routes(c); err != nil {
+		return nil, err
+	}
+	s.templates(c, templates)
+	return s, nil
+}
+
+func (s *Stage) say(format string, args ...any) {
+	s.StandIns = append(s.StandIns, fmt.Sprintf(format, args...))
+}
+
+// kept are the kinds of the user's objects that the embedded cluster serves.
+func kept(o *unstructured.Unstructured) bool {
+	for _, k := range DefaultKinds() {
+		if k.GVR().GroupVersion() == o.GroupVersionKind().GroupVersion() && k.Kind == o.GetKind() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Stage) provider(c *canary.Canary) {
+	if c.Spec.Provider != "" {
+		return
+	}
+	switch {
+	case c.Spec.IngressRef != nil:
+		c.Spec.Provider = "nginx"
+	default:
+		c.Spec.Provider = "gatewayapi:v1"
+	}
+	s.say("spec.provider is not given: rehearsed with %s", c.Spec.Provider)
+}
+
+func (s *Stage) hooks(c *canary.Canary) {
+	if ref := c.Spec.AutoscalerRef; ref != nil {
+		s.say("%s %q: not used, the replicas are fixed", ref.Kind, ref.Name)
+		c.Spec.AutoscalerRef = nil
+	}
+	a := c.Spec.Analysis
+	if a == nil {
+		return
+	}
+	for _, hook := range a.Webhooks {
+		s.say("webhook %q (%s): not called, taken as passed; the rehearsal makes the traffic itself", hook.Name, hook.EffectiveType())
+	}
+	for _, alert := range a.Alerts {
+		s.say("alert %q: not sent", alert.Name)
+	}
+	if len(a.Match) > 0 {
+		s.say("spec.analysis.match: one user in ten stands for those that it selects")
+	}
+	if a.SessionAffinity != nil {
+		s.say("spec.analysis.sessionAffinity: not rehearsed, users change between the versions")
+		a.SessionAffinity = nil
+	}
+	a.Webhooks, a.Alerts = nil, nil
+}
+
+func (s *Stage) find(kind, name string) *unstructured.Unstructured {
+	for _, o := range s.Objects {
+		if o.GetKind() == kind && o.GetName() == name {
+			return o
+		}
+	}
+	return nil
+}
+
+func (s *Stage) add(object runtime.Object, gvk schema.GroupVersionKind) error {
+	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return err
+	}
+	o := &unstructured.Unstructured{Object: body}
+	o.SetGroupVersionKind(gvk)
+	unstructured.RemoveNestedField(o.Object, "status")
+	s.Objects = append(s.Objects, o)
+	return nil
+}
+
+// target finds the target, or stands in for it, and names the new version's image.
+func (s *Stage) target(c *canary.Canary) error {
+	name := c.Spec.TargetRef.Name
+	if c.Spec.TargetRef.Kind != "Deployment" {
+		return nil // said by whoever compiles the canary
+	}
+	o := s.find("Deployment", name)
+	if o == nil {
+		s.say("Deployment %q: an app of the rehearsal in the manner of podinfo, 2 replicas", name)
+		if err := s.add(standInApp(c), appsv1.SchemeGroupVersion.WithKind("Deployment")); err != nil {
+			return err
+		}
+		o = s.find("Deployment", name)
+	} else {
+		s.say("the containers of Deployment %q: an app of the rehearsal answers in their place", name)
+	}
+	containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+	if err != nil || len(containers) == 0 {
+		return fmt.Errorf("Deployment %q: spec.template.spec.containers: at least one is needed", name)
+	}
+	first, _ := containers[0].(map[string]any)
+	container, _ := first["name"].(string)
+	image, _ := first["image"].(string)
+	s.Container, s.OldImage, s.NewImage = container, image, nextImage(image)
+	return nil
+}
+
+// nextImage is the tag of the version after this one.
+func nextImage(image string) string {
+	repository, tag, tagged := strings.Cut(image, ":")
+	if !tagged {
+		return repository + ":next"
+	}
+	i := strings.LastIndex(tag, ".")
+	var last int
+	if _, err := fmt.Sscanf(tag[i+1:], "%d", &last); err == nil && fmt.Sprint(last) == tag[i+1:] {
+		return fmt.Sprintf("%s:%s%d", repository, tag[:i+1], last+1)
+	}
+	return image + "-next"
+}
+
+func standInApp(c *canary.Canary) *appsv1.Deployment {
+	name, replicas := c.Spec.TargetRef.Name, int32(2)
+	labels := map[string]string{"app": name}
+	port := c.Spec.Service.Port
+	if target := c.Spec.Service.TargetPort; target != nil && target.IntVal > 0 {
+		port = target.IntVal
+	}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: c.Namespace},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec: corev1.PodSpec{Containers: []corev1.Container{{
+					Name: name, Image: name + ":1.0.0", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: port}},
+				}}},
+			},
+		},
+	}
+}
+
+// routes stands in for the Ingress or the Gateway that the canary refers to.
+func (s *Stage) routes(c *canary.Canary) error {
+	switch {
+	case c.Spec.Provider == "nginx":
+		if c.Spec.IngressRef == nil {
+			c.Spec.IngressRef = &canary.ObjectRef{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Name: c.ServiceName()}
+			s.say("spec.ingressRef is not given: Ingress %q", c.ServiceName())
+		}
+		if s.find("Ingress", c.Spec.IngressRef.Name) != nil {
+			return nil
+		}
+		s.say("Ingress %q: one that sends everything to Service %q", c.Spec.IngressRef.Name, c.ServiceName())
+		return s.add(ingress(c), networkingv1.SchemeGroupVersion.WithKind("Ingress"))
+	case strings.HasPrefix(c.Spec.Provider, "gatewayapi") && len(c.Spec.Service.GatewayRefs) == 0:
+		s.say("spec.service.gatewayRefs is not given: Gateway \"rehearsal\", which accepts every route")
+		c.Spec.Service.GatewayRefs = []canary.ParentReference{{Name: "rehearsal"}}
+	case strings.HasPrefix(c.Spec.Provider, "gatewayapi"):
+		for _, ref := range c.Spec.Service.GatewayRefs {
+			if s.find("Gateway", ref.Name) == nil {
+				s.say("Gateway %q: one that accepts every route", ref.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func ingress(c *canary.Canary) *networkingv1.Ingress {
+	exact := networkingv1.PathTypePrefix
+	return &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Name: c.Spec.IngressRef.Name, Namespace: c.Namespace},
+		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
+			Host: "app.example.com",
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+				Paths: []networkingv1.HTTPIngressPath{{
+					Path: "/", PathType: &exact,
+					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+						Name: c.ServiceName(), Port: networkingv1.ServiceBackendPort{Number: c.Spec.Service.Port},
+					}},
+				}},
+			}},
+		}}},
+	}
+}
+
+// templates stands in for the MetricTemplates that the files do not contain: a check that cannot be rehearsed is taken
+// out of the analysis rather than given an invented answer.
+func (s *Stage) templates(c *canary.Canary, known map[canary.ObjectRef]*canary.MetricTemplate) {
+	if c.Spec.Analysis == nil {
+		return
+	}
+	var metrics []canary.Metric
+	for _, m := range c.Spec.Analysis.Metrics {
+		if m.TemplateRef != nil {
+			ref := c.Locate(*m.TemplateRef)
+			if known[canary.ObjectRef{Namespace: ref.Namespace, Name: ref.Name}] == nil {
+				s.say("metric %q: its MetricTemplate %q is not in the files, so the check is left out", m.Name, ref.Namespace+"/"+ref.Name)
+				continue
+			}
+		}
+		metrics = append(metrics, m)
+	}
+	c.Spec.Analysis.Metrics = metrics
+}
