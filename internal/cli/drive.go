@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/penstock-dev/penstock/internal/analysis"
+	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
+	"github.com/penstock-dev/penstock/internal/runner"
+)
+
+// The bounds of a run's waits, in real time.
+const (
+	startLimit = 20 * time.Second // for the cluster to answer at all
+	leaseLimit = time.Minute      // for another run's lease to expire
+	stopLimit  = 7 * time.Second  // for a cancelled run to reach its safe end
+)
+
+// drive is everything that a rollout needs, on a real cluster or on the embedded one.
+type drive struct {
+	plan
+	client    *kube.Client
+	clock     clock.Clock
+	scale     func(time.Duration) time.Duration // real time to the clock's
+	images    map[string]string
+	oldImage  string // what the primary runs, when that is known
+	version   string
+	stop      <-chan struct{}
+	reporters []runner.Reporter
+}
+
+// run runs the rollout to its end. Nothing is changed in the cluster before everything that can be checked was.
+func (d *drive) run(ctx context.Context) (runner.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	view, err := kube.FindView(ctx, d.client, d.canary)
+	if err != nil {
+		return runner.Result{}, badInput(err)
+	}
+	fence := &fence{}
+	world, err := d.open(ctx, fence)
+	if err != nil {
+		return runner.Result{}, err
+	}
+	defer world.Stop()
+	defer cancel()
+	analyst, err := analysis.New(analysis.Config{
+		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials,
+	})
+	if err != nil {
+		return runner.Result{}, badInput(err)
+	}
+	defer analyst.Close()
+	id := runID()
+	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, leaseLimit); err != nil {
+		return runner.Result{}, unfinished(err)
+	}
+	defer fence.lease.Release()
+	run := &runner.Run{
+		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
+		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
+		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
+		Reporters: d.withView(view), Clock: d.clock, Superseded: kube.ErrSuperseded,
+		Stop: d.stop, StopWithin: d.scale(stopLimit), GiveUp: d.spec.Deadline,
+	}
+	result, err := run.Do(ctx)
+	if err != nil {
+		select {
+		case <-d.stop:
+			return result, &exitError{ExitCancelled, err}
+		default:
+			return result, unfinished(err)
+		}
+	}
+	return result, nil
+}
+
+// open checks the permissions, opens the watches, and looks whether there is something to roll out.
+func (d *drive) open(ctx context.Context, f *fence) (*kube.World, error) {
+	world, err := kube.NewWorld(d.client, d.canary, d.router, f.Fence)
+	if err != nil {
+		return nil, badInput(err)
+	}
+	if err := world.Preflight(ctx); err != nil {
+		return nil, classify(err)
+	}
+	if err := world.Start(ctx, startLimit); err != nil {
+		return nil, classify(err)
+	}
+	observed, err := world.Observe(d.clock.Now())
+	if err != nil {
+		return nil, unfinished(err)
+	}
+	if !observed.Target.Exists {
+		return nil, badInput(fmt.Errorf("spec.targetRef: %s %q does not exist in namespace %q",
+			d.canary.Spec.TargetRef.Kind, d.canary.Spec.TargetRef.Name, d.canary.Namespace))
+	}
+	if err := world.CheckImages(d.images); err != nil {
+		return nil, badInput(err)
+	}
+	return world, nil
+}
+
+// classify tells what the user can mend from what only time can.
+func classify(err error) error {
+	if errors.Is(err, kube.ErrRefused) {
+		return badInput(err)
+	}
+	return unfinished(err)
+}
+
+func (d *drive) snapshot() report.Snapshot {
+	s := report.Snapshot{
+		Canary: d.canary.Name, Namespace: d.canary.Namespace, Provider: d.canary.Spec.Provider, OldImage: d.oldImage,
+	}
+	for _, image := range d.images {
+		s.Image = image
+	}
+	return s
+}
+
+func (d *drive) withView(view *kube.View) []runner.Reporter {
+	if view == nil {
+		return d.reporters
+	}
+	return append(slices.Clone(d.reporters), &viewReporter{view: view, drive: d})
+}
+
+// viewReporter keeps the Canary object's status and events.
+type viewReporter struct {
+	view  *kube.View
+	drive *drive
+}
+
+func (r *viewReporter) Report(ctx context.Context, u runner.Update) {
+	target := r.drive.canary.Spec.TargetRef
+	status := kube.Status(&r.drive.spec, &u.Snapshot.Status, fmt.Sprintf("%s %s", target.Kind, target.Name))
+	// Best effort: what cannot be shown now is shown with the next decision.
+	_ = r.view.Write(ctx, status)
+	for _, e := range u.Events {
+		_ = r.view.Event(ctx, u.Snapshot.Now, e)
+	}
+}
+
+// fence is the lease, once there is one.
+type fence struct{ lease *kube.Lease }
+
+func (f *fence) Fence() (int64, bool) {
+	if f.lease == nil {
+		return 0, false
+	}
+	return f.lease.Fence()
+}
+
+// runID names this run: who holds a lease should be recognisable.
+func runID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "penstock"
+	}
+	return host + "-" + rand.Text()[:10]
+}

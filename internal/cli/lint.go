@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+)
+
+func (a *App) lintCommand() *cobra.Command {
+	var provider string
+	cmd := &cobra.Command{
+		Use:   "lint FILE...",
+		Short: "Check canary files offline",
+		Long: `Check Canary, MetricTemplate and AlertProvider files without a cluster: fields, types, values and combinations,
+whether the traffic router can do what the strategy asks for, and whether every metric query parses.
+All problems of all files are listed at once. Exit codes: 0 no problem, 2 problems.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.lint(args, provider) },
+	}
+	cmd.Flags().StringVar(&provider, "provider", "", "traffic router of canaries that name none in spec.provider")
+	return cmd
+}
+
+func (a *App) lint(args []string, provider string) error {
+	set, err := a.read(args)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, c := range set.Canaries {
+		templates := func(namespace, name string) (*canary.MetricTemplate, bool) {
+			for _, t := range set.Templates {
+				if t.Name == name && (t.Namespace == namespace || t.Namespace == "" || namespace == "") {
+					return t, true
+				}
+			}
+			return nil, false
+		}
+		if _, err := compile(c, planInputs{provider: provider, templates: templates}); err != nil {
+			problems = append(problems, errors.Unwrap(err))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return badInput(err)
+	}
+	fmt.Fprintf(a.Stdout, "%d canaries, %d metric templates, %d alert providers: no problem found\n",
+		len(set.Canaries), len(set.Templates), len(set.Providers))
+	return nil
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/metric"
+	"github.com/penstock-dev/penstock/internal/rollout"
+	"github.com/penstock-dev/penstock/internal/traffic"
+	"github.com/penstock-dev/penstock/internal/workload"
+)
+
+// defaultMetricsServer is Flagger's.
+const defaultMetricsServer = "http://prometheus:9090"
+
+// plan is a canary compiled for running: everything that can be known before the cluster is touched.
+type plan struct {
+	canary *canary.Canary
+	router traffic.Router
+	spec   rollout.Spec
+	checks []metric.Check
+}
+
+// planInputs are what a canary leaves to the command line.
+type planInputs struct {
+	provider      string
+	metricsServer string
+	templates     func(namespace, name string) (*canary.MetricTemplate, bool)
+}
+
+// compile makes the plan of a canary, or returns every problem at once.
+func compile(c *canary.Canary, in planInputs) (plan, error) {
+	if c.Spec.Provider == "" {
+		c.Spec.Provider = in.provider
+	}
+	var problems []error
+	add := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	p := plan{canary: c, spec: rollout.Plan(c)}
+	var err error
+	if c.Spec.Provider == "" {
+		add(fmt.Errorf("spec.provider: is missing and --provider is not given; supported are %v", traffic.List()))
+	} else if p.router, err = traffic.For(c.Spec.Provider); err != nil {
+		add(fmt.Errorf("spec.%w", err))
+	} else {
+		for _, problem := range p.router.Refuse(c) {
+			add(errors.New(problem))
+		}
+		server := in.metricsServer
+		if server == "" {
+			server = defaultMetricsServer
+		}
+		p.checks, err = metric.Plan(c, metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, Templates: in.templates})
+		add(err)
+	}
+	_, err = workload.RefsFor(c)
+	add(err)
+	for _, check := range p.checks {
+		add(metric.Lint(check))
+	}
+	for _, problem := range unsupported(c) {
+		add(errors.New(problem))
+	}
+	if len(problems) > 0 {
+		return p, badInput(fmt.Errorf("canary %q cannot be run:\n%w", c.Namespace+"/"+c.Name, errors.Join(problems...)))
+	}
+	return p, nil
+}
+
+// unsupported lists what a canary asks for that this version cannot do. Leaving it out silently would run another
+// rollout than the one that was asked for.
+func unsupported(c *canary.Canary) []string {
+	var problems []string
+	say := func(field, why string) { problems = append(problems, field+": "+why) }
+	if c.Spec.AutoscalerRef != nil {
+		say("spec.autoscalerRef", "autoscalers are not supported yet; remove it to run with fixed replicas")
+	}
+	if a := c.Spec.Analysis; a != nil {
+		for i, hook := range a.Webhooks {
+			say(fmt.Sprintf("spec.analysis.webhooks[%d]", i), fmt.Sprintf("hook %q: webhooks are not supported yet", hook.Name))
+		}
+	}
+	return problems
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/utils/clock"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/runner"
+)
+
+func (a *App) runCommand() *cobra.Command {
+	in := &runInputs{}
+	cmd := &cobra.Command{
+		Use:   "run [CANARY] -f FILE...",
+		Short: "Run a rollout from start to finish and exit with its verdict",
+		Long: `Run the rollout of one canary on a cluster, from start to finish.
+
+The first run makes the primary from what the target runs. Every later run analyses what has changed: a new image
+(--image), or a change of the pod template that is already in the target.
+
+Exit codes: 0 promoted, initialised, nothing to do or suspended; 1 rolled back; 2 bad input, nothing touched;
+3 could not finish, a re-run resumes; 4 superseded by another run; 130 cancelled, after the safe end.`,
+		Example: `  penstock run -f canary.yaml --image app=ghcr.io/example/app:1.2.3
+  penstock run podinfo -f deploy/ -n shop --dry-run`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd.Flags(), a.Getenv); err != nil {
+				return err
+			}
+			return a.run(cmd.Context(), in, args)
+		},
+	}
+	bind(cmd.Flags(), in)
+	return cmd
+}
+
+func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
+	if len(in.Files) == 0 {
+		return badInput(fmt.Errorf("filename: no file is given; use -f FILE, -f DIRECTORY or -f -"))
+	}
+	if err := parseOutput(in.Output); err != nil {
+		return err
+	}
+	images, err := parseImages(in.Images)
+	if err != nil {
+		return err
+	}
+	set, err := a.read(in.Files)
+	if err != nil {
+		return err
+	}
+	client, err := a.connect(in.clusterInputs)
+	if err != nil {
+		return err
+	}
+	set.DefaultNamespace(client.Namespace)
+	if err := set.Check(); err != nil {
+		return badInput(err)
+	}
+	c, err := choose(&set, append(args, "")[0])
+	if err != nil {
+		return err
+	}
+	templates, err := a.templates(ctx, client, &set, c)
+	if err != nil {
+		return err
+	}
+	p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, templates: templates})
+	if err != nil {
+		return err
+	}
+	d := &drive{
+		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
+		images: images, version: a.Version, stop: a.Stop,
+	}
+	if in.DryRun {
+		return a.dryRun(ctx, d)
+	}
+	screen := a.screen(d.clock)
+	d.reporters = []runner.Reporter{screenReporter{screen}}
+	result, err := d.run(ctx)
+	if closeErr := screen.Close(); err == nil && closeErr != nil {
+		err = unfinished(closeErr)
+	}
+	if err != nil {
+		return err
+	}
+	return a.finish(report.Summarise(result.Snapshot), result, in.Output)
+}
+
+func (a *App) connect(in clusterInputs) (*kube.Client, error) {
+	client, err := kube.Connect(kube.Options{
+		Kubeconfig: in.Kubeconfig, Context: in.Context, Namespace: in.Namespace, UserAgent: "penstock/" + a.Version,
+	})
+	if err != nil {
+		return nil, badInput(err)
+	}
+	return client, nil
+}
+
+// templates looks a MetricTemplate up in the files, and after that among those of the cluster that the canary names.
+func (a *App) templates(
+	ctx context.Context, client *kube.Client, set *canary.Set, c *canary.Canary,
+) (func(namespace, name string) (*canary.MetricTemplate, bool), error) {
+	found := map[canary.ObjectRef]*canary.MetricTemplate{}
+	for _, t := range set.Templates {
+		found[canary.ObjectRef{Namespace: t.Namespace, Name: t.Name}] = t
+	}
+	if c.Spec.Analysis != nil {
+		for _, m := range c.Spec.Analysis.Metrics {
+			if m.TemplateRef == nil {
+				continue
+			}
+			ref := c.Locate(*m.TemplateRef)
+			key := canary.ObjectRef{Namespace: ref.Namespace, Name: ref.Name}
+			if found[key] != nil {
+				continue
+			}
+			t, err := client.Template(ctx, ref.Namespace, ref.Name)
+			if err != nil {
+				return nil, classify(err)
+			}
+			if t != nil {
+				found[key] = t
+			}
+		}
+	}
+	return func(namespace, name string) (*canary.MetricTemplate, bool) {
+		t := found[canary.ObjectRef{Namespace: namespace, Name: name}]
+		return t, t != nil
+	}, nil
+}
+
+// finish prints the result and ends with its exit code.
+func (a *App) finish(r report.Result, result runner.Result, output string) error {
+	r.ExitCode = exitCode(result.Outcome)
+	look := ScreenOf(a.Stderr, a.Getenv).Look // the window may have another size by now
+	fmt.Fprintf(a.Stderr, "\n%s\n%s", look.Table(r), look.Closing(r))
+	if output == "json" {
+		body, err := r.JSON()
+		if err != nil {
+			return unfinished(fmt.Errorf("print the result: %w", err))
+		}
+		if _, err := a.Stdout.Write(body); err != nil {
+			return unfinished(fmt.Errorf("print the result: %w", err))
+		}
+	}
+	if r.ExitCode != ExitOK {
+		return &exitError{code: r.ExitCode}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	authorization "k8s.io/api/authorization/v1"
+
+	"github.com/penstock-dev/penstock/internal/workload"
+)
+
+// Permission is one verb on one resource that a run needs.
+type Permission struct {
+	Verb, Group, Resource, Subresource, Namespace string
+}
+
+// String returns the permission as an admin reads it.
+func (p Permission) String() string {
+	resource := p.Resource
+	if p.Subresource != "" {
+		resource += "/" + p.Subresource
+	}
+	if p.Group != "" {
+		resource += "." + p.Group
+	}
+	return fmt.Sprintf("%s %s in namespace %q", p.Verb, resource, p.Namespace)
+}
+
+// Permissions lists what a run of this canary does, and nothing more.
+func (w *World) Permissions() []Permission {
+	var all []Permission
+	add := func(gvr schema.GroupVersionResource, sub, namespace string, verbs ...string) {
+		for _, verb := range verbs {
+			p := Permission{Verb: verb, Group: gvr.Group, Resource: gvr.Resource, Subresource: sub, Namespace: namespace}
+			if !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	for _, ref := range w.watched() {
+		add(ref.GroupVersionResource, "", ref.Namespace, "list", "watch", "create", "patch")
+	}
+	add(w.refs.Target.GroupVersionResource, "scale", w.refs.Target.Namespace, "patch")
+	add(workload.PodGVR, "", w.canary.Namespace, "list", "watch")
+	add(configMapGVR, "", w.canary.Namespace, "get", "create", "update")
+	add(schema.GroupVersionResource{Group: "coordination.k8s.io", Resource: "leases"}, "", w.canary.Namespace, "get", "create", "update")
+	return all
+}
+
+// Preflight asks the API server whether this run may do what it needs, before anything is touched. Every missing
+// permission is named.
+func (w *World) Preflight(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	rules := map[string][]authorization.ResourceRule{}
+	var missing []error
+	for _, p := range w.Permissions() {
+		if _, asked := rules[p.Namespace]; !asked {
+			rules[p.Namespace] = w.client.rules(ctx, p.Namespace)
+		}
+		if slices.ContainsFunc(rules[p.Namespace], p.granted) {
+			continue
+		}
+		allowed, why, err := w.client.allowed(ctx, p)
+		if err != nil {
+			return fmt.Errorf("ask the cluster at %s for permissions: %w", w.client.Host, err)
+		}
+		if !allowed {
+			missing = append(missing, fmt.Errorf("no permission to %s%s", p, why))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(missing...))
+	}
+	return nil
+}
+
+// granted reports whether a rule grants the permission to every object.
+func (p Permission) granted(r authorization.ResourceRule) bool {
+	resource := p.Resource
+	if p.Subresource != "" {
+		resource += "/" + p.Subresource
+	}
+	has := func(list []string, wanted ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return s == "*" || slices.Contains(wanted, s) })
+	}
+	return len(r.ResourceNames) == 0 && has(r.Verbs, p.Verb) && has(r.APIGroups, p.Group) &&
+		has(r.Resources, resource, "*/"+p.Subresource)
+}
+
+// rules asks for everything that this run may do in a namespace: one request instead of one per permission. A server
+// that does not answer it is asked one by one.
+func (c *Client) rules(ctx context.Context, namespace string) []authorization.ResourceRule {
+	review := &authorization.SelfSubjectRulesReview{Spec: authorization.SelfSubjectRulesReviewSpec{Namespace: namespace}}
+	if err := c.review(ctx, "SelfSubjectRulesReview", "selfsubjectrulesreviews", review); err != nil {
+		return nil
+	}
+	return review.Status.ResourceRules
+}
+
+func (c *Client) allowed(ctx context.Context, p Permission) (bool, string, error) {
+	review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorization.ResourceAttributes{
+			Namespace: p.Namespace, Verb: p.Verb, Group: p.Group, Resource: p.Resource, Subresource: p.Subresource,
+		},
+	}}
+	err := c.review(ctx, "SelfSubjectAccessReview", "selfsubjectaccessreviews", review)
+	why := ""
+	if review.Status.Reason != "" {
+		why = " (" + review.Status.Reason + ")"
+	}
+	return review.Status.Allowed, why, err
+}
+
+// review creates a review and reads its answer back into it.
+func (c *Client) review(ctx context.Context, kind, resource string, review any) error {
+	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(review)
+	if err != nil {
+		return err
+	}
+	object := &unstructured.Unstructured{Object: body}
+	gvr := schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: resource}
+	object.SetGroupVersionKind(gvr.GroupVersion().WithKind(kind))
+	answer, err := c.dynamic.Resource(gvr).Create(ctx, object, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, review)
+}

@@ -1,0 +1,179 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/rollout"
+)
+
+var (
+	canaryGVR = schema.GroupVersionResource{Group: "flagger.app", Version: "v1beta1", Resource: "canaries"}
+	eventGVR  = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+)
+
+// viewTimeout bounds what only informs people: it must not hold up a rollout.
+const viewTimeout = 3 * time.Second
+
+// View keeps the status of the Canary object as Flagger does, for kubectl and dashboards. Nothing is decided by it.
+type View struct {
+	client *Client
+	canary *canary.Canary
+	ref    canary.Ref
+	last   canary.Status
+}
+
+// FindView looks for the Canary object in the cluster. Without the object, or without its CRD, there is no view.
+// A Canary that a Flagger controller acts on is an error: two drivers of one rollout would fight.
+func FindView(ctx context.Context, c *Client, cn *canary.Canary) (*View, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ref := cn.RefOf(canaryGVR, "Canary", cn.Name)
+	live, err := c.dynamic.Resource(canaryGVR).Namespace(cn.Namespace).Get(ctx, cn.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		return nil, nil //nolint:nilnil // no view is not an error
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", ref, err)
+	case drivenByFlagger(live):
+		return nil, fmt.Errorf("%s is driven by a Flagger controller; set spec.suspend: true on it first, "+
+			"so that only one of the two moves the traffic", ref)
+	}
+	cn.UID = live.GetUID() // generated objects are owned by the Canary
+	return &View{client: c, canary: cn, ref: ref}, nil
+}
+
+// drivenByFlagger reports whether a Flagger controller has written the status and is not suspended.
+func drivenByFlagger(live *unstructured.Unstructured) bool {
+	if suspended, _, _ := unstructured.NestedBool(live.Object, "spec", "suspend"); suspended {
+		return false
+	}
+	for _, entry := range live.GetManagedFields() {
+		if entry.Manager == "flagger" && entry.Subresource == "status" {
+			return true
+		}
+	}
+	return false
+}
+
+// Status shows a rollout's status as Flagger's. What LastTransitionTime says is the last change of phase.
+func Status(spec *rollout.Spec, st *rollout.Status, target string) canary.Status {
+	v := canary.Status{
+		Phase: string(st.Phase), FailedChecks: st.Failed, CanaryWeight: int(st.Weight),
+		LastAppliedSpec: st.Revision, LastTransitionTime: metav1.NewTime(st.Since),
+	}
+	if st.Phase == rollout.RollingBack {
+		v.Phase = string(rollout.Progressing)
+	}
+	switch st.Phase {
+	case rollout.Initialized, rollout.Finalising, rollout.Succeeded:
+		v.LastPromotedSpec = st.Promoted
+	case rollout.Initializing, rollout.Waiting, rollout.Progressing, rollout.WaitingPromotion, rollout.Promoting,
+		rollout.RollingBack, rollout.Failed, rollout.Terminating, rollout.Terminated:
+		if st.Promoted != st.Revision {
+			v.LastPromotedSpec = st.Promoted
+		}
+	}
+	if st.Step > 0 && st.Step <= len(spec.Steps) && spec.Steps[len(spec.Steps)-1].Bare {
+		v.Iterations = st.Step
+	}
+	promoted := canary.Condition{
+		Type: canary.ConditionPromoted, Status: metav1.ConditionUnknown, Reason: v.Phase, Message: message(st, target),
+		LastTransitionTime: metav1.NewTime(st.Since), LastUpdateTime: metav1.NewTime(st.Since),
+	}
+	switch st.Phase {
+	case rollout.Initialized, rollout.Succeeded:
+		promoted.Status = metav1.ConditionTrue
+	case rollout.Failed:
+		promoted.Status = metav1.ConditionFalse
+	case rollout.Initializing, rollout.Waiting, rollout.Progressing, rollout.WaitingPromotion, rollout.Promoting,
+		rollout.Finalising, rollout.RollingBack, rollout.Terminating, rollout.Terminated:
+	}
+	v.Conditions = []canary.Condition{promoted}
+	return v
+}
+
+// message is the condition's: what the phase means, and after a failure why.
+func message(st *rollout.Status, target string) string {
+	switch st.Phase {
+	case rollout.Initializing:
+		return fmt.Sprintf("New %s detected, initializing.", target)
+	case rollout.Initialized:
+		return target + " initialization completed."
+	case rollout.Progressing, rollout.RollingBack, rollout.Waiting:
+		return "New revision detected, progressing canary analysis."
+	case rollout.WaitingPromotion:
+		return "Waiting for approval."
+	case rollout.Promoting:
+		return "Canary analysis completed, starting primary rolling update."
+	case rollout.Finalising:
+		return "Canary analysis completed, routing all traffic to primary."
+	case rollout.Succeeded:
+		return "Canary analysis completed successfully, promotion finished."
+	case rollout.Failed:
+		return fmt.Sprintf("Canary analysis failed, %s scaled to zero. %s", target, st.Reason)
+	case rollout.Terminating, rollout.Terminated:
+	}
+	return ""
+}
+
+// Write shows a status, when it differs from what was shown last.
+func (v *View) Write(ctx context.Context, s canary.Status) error {
+	if v == nil || sameStatus(&s, &v.last) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]any{"status": s})
+	if err != nil {
+		return fmt.Errorf("write the status of %s: %w", v.ref, err)
+	}
+	if _, err := v.client.write(ctx, v.ref, types.MergePatchType, body, metav1.PatchOptions{FieldManager: FieldManager}, "status"); err != nil {
+		return fmt.Errorf("write the status of %s: %w", v.ref, err)
+	}
+	v.last = s
+	return nil
+}
+
+func sameStatus(a, b *canary.Status) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// Event writes a Kubernetes event about the Canary, with Flagger's reason.
+func (v *View) Event(ctx context.Context, now time.Time, e rollout.Event) error {
+	if v == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	kind := "Normal"
+	if e.Warning {
+		kind = "Warning"
+	}
+	stamp := now.UTC().Format(time.RFC3339)
+	object := v.canary.RefOf(eventGVR, "Event", "").New()
+	object.SetGenerateName(v.canary.Name + ".")
+	object.Object["type"], object.Object["reason"], object.Object["message"] = kind, "Synced", e.Message
+	object.Object["firstTimestamp"], object.Object["lastTimestamp"], object.Object["count"] = stamp, stamp, int64(1)
+	object.Object["source"] = map[string]any{"component": FieldManager}
+	object.Object["involvedObject"] = map[string]any{
+		"apiVersion": canary.APIVersion, "kind": "Canary", "name": v.canary.Name, "namespace": v.canary.Namespace,
+		"uid": string(v.canary.UID),
+	}
+	_, err := v.client.dynamic.Resource(eventGVR).Namespace(v.canary.Namespace).Create(ctx, object, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("write an event of %s: %w", v.ref, err)
+	}
+	return nil
+}

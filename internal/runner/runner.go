@@ -1,0 +1,122 @@
+// Package runner runs one rollout from start to finish: it asks, observes, lets rollout.Decide decide, saves, applies,
+// reports and waits, in that order, until the rollout is over.
+package runner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
+)
+
+// Cluster is what the rollout is about.
+type Cluster interface {
+	Observe(now time.Time) (rollout.Observation, error)
+	Apply(ctx context.Context, want rollout.World) error
+	SetImage(ctx context.Context, images map[string]string) (changed bool, err error)
+	Changed() <-chan struct{}
+}
+
+// Journal keeps the record. Save fails with ErrSuperseded when another run has written since.
+type Journal interface {
+	Load(ctx context.Context) (rollout.Record, error)
+	Save(ctx context.Context, record rollout.Record) error
+}
+
+// Analyst makes the checks, all of them, and always answers within a bound.
+type Analyst interface {
+	Check(ctx context.Context, now time.Time) []rollout.CheckResult
+}
+
+// Reporter shows a decision. It is best effort: what goes wrong with it stays with it.
+type Reporter interface {
+	Report(ctx context.Context, u Update)
+}
+
+// Update is a decision and the picture of the rollout right after it.
+type Update struct {
+	Snapshot report.Snapshot
+	Events   []rollout.Event
+}
+
+// Fence tells under which epoch this run may write, whether it still may, and when that ends.
+type Fence interface {
+	Fence() (epoch int64, held bool)
+	Lost() <-chan struct{}
+}
+
+// Run is one run of one rollout.
+type Run struct {
+	Record   rollout.Record    // identity: ID, Target, Image, RunURL, Commit, SpecHash
+	Spec     rollout.Spec      //
+	Images   map[string]string // container -> image to roll out; empty: the change that is already in the target
+	Snapshot report.Snapshot   // names that views show; the rest is filled in
+
+	Cluster   Cluster
+	Journal   Journal
+	Analyst   Analyst
+	Fence     Fence
+	Reporters []Reporter
+	Clock     clock.Clock
+
+	Superseded error           // the error by which Cluster and Journal say that another run has taken over
+	Stop       <-chan struct{} // closed when the run is cancelled
+	StopWithin time.Duration   // how long a cancelled run may take to reach its safe end
+	GiveUp     time.Duration   // how long the cluster may refuse every read and write
+}
+
+// Result is how a run ended.
+type Result struct {
+	Outcome  rollout.Outcome
+	Reason   rollout.Reason
+	Snapshot report.Snapshot
+	Record   rollout.Record
+}
+
+// ErrUnfinished means that the run ended before its rollout did. The state is kept; the next run takes it up.
+var ErrUnfinished = errors.New("the rollout is not finished; the next run takes it up where it is")
+
+// Do runs the rollout until it is over, ctx ends, or the cluster cannot be reached for GiveUp. An error means that the
+// rollout could not be finished; a rejected canary is a Result.
+func (r *Run) Do(ctx context.Context) (Result, error) {
+	ctx, release := r.bounded(ctx)
+	defer release()
+	loop := &loop{Run: r, clock: r.Clock}
+	defer loop.startReports(ctx)()
+	if err := loop.begin(ctx); loop.isSuperseded(err) {
+		return loop.superseded(), nil
+	} else if err != nil {
+		return loop.result(rollout.Decision{}), err
+	}
+	for {
+		before := loop.st
+		d, err := loop.turn(ctx)
+		switch {
+		case loop.isSuperseded(err):
+			return loop.superseded(), nil
+		case err != nil:
+			if end := loop.trouble(ctx, err); end != nil {
+				return loop.result(d), end
+			}
+			continue
+		}
+		loop.firstTrouble, loop.pause = time.Time{}, 0
+		if d.Outcome != rollout.Running {
+			goOn, err := loop.imagePending(ctx, d)
+			if loop.isSuperseded(err) {
+				return loop.superseded(), nil
+			}
+			if err != nil || !goOn {
+				return loop.result(d), err
+			}
+			continue
+		}
+		if err := loop.wait(ctx, loop.wakeAt(&before, &d)); err != nil {
+			return loop.result(d), err
+		}
+	}
+}
