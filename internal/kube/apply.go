@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 )
@@ -22,13 +23,14 @@ const epochAnnotation = "penstock.dev/epoch"
 // ErrSuperseded means that another run holds the lease: this one may write nothing more.
 var ErrSuperseded = errors.New("another run has taken over")
 
-// applyObject sends one object as a server-side apply, unless the live one has all of it already.
+// applyObject sends one object as a server-side apply, unless the live one has all of it already. That is no reason for
+// leaving out a primary: what makes it differ from its target may be a field that only the primary has.
 func (w *World) applyObject(ctx context.Context, live canary.Objects, object *unstructured.Unstructured) error {
 	ref, known := w.refOf(object)
 	if !known {
 		return fmt.Errorf("apply %s %q: it is not one of the objects of this canary", object.GetKind(), object.GetName())
 	}
-	if contains(live[ref], object) {
+	if ref != w.refs.Primary && contains(live[ref], object) {
 		return nil
 	}
 	epoch, held := w.fence()
@@ -46,8 +48,12 @@ func (w *World) applyObject(ctx context.Context, live canary.Objects, object *un
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", ref, err)
 	}
-	force := true
-	answer, err := w.client.write(ctx, ref, types.ApplyPatchType, body, metav1.PatchOptions{FieldManager: FieldManager, Force: &force})
+	how, force := types.ApplyPatchType, ptr.To(true)
+	if ref == w.refs.Apex && live[ref] != nil && live[w.refs.Target] == nil {
+		// Without the target only the router's part of the Service is known. An apply would take the rest away.
+		how, force = types.MergePatchType, nil
+	}
+	answer, err := w.client.write(ctx, ref, how, body, metav1.PatchOptions{FieldManager: FieldManager, Force: force})
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", ref, err)
 	}

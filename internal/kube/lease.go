@@ -19,28 +19,33 @@ const (
 	leaseDuration = 15 * time.Second
 	renewDeadline = 10 * time.Second
 	retryPeriod   = 4 * time.Second
+	renewTimeout  = 3 * time.Second // of one request: one that hangs must leave time for another
 )
 
 // Lease makes one run the only writer of a canary. Its epoch grows with every change of hands.
 type Lease struct {
 	lock *epochLock
 
-	mu   sync.Mutex
-	held bool
-	lost chan struct{}
-	stop context.CancelFunc
-	done sync.WaitGroup
+	mu    sync.Mutex
+	held  bool
+	ended bool // it was lost or released; held never comes back
+	lost  chan struct{}
+	stop  context.CancelFunc
+	done  sync.WaitGroup
 }
 
 // epochLock remembers the epoch of the lease that this run wrote last.
 type epochLock struct {
 	resourcelock.Interface
-	mu     sync.Mutex
-	epoch  int64
-	holder string // somebody else, as last read
+	mu      sync.Mutex
+	epoch   int64
+	renewed time.Time // start of the last write that arrived
+	holder  string    // as last read or written
 }
 
 func (l *epochLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil {
 		l.mu.Lock()
@@ -51,23 +56,30 @@ func (l *epochLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord
 }
 
 func (l *epochLock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	start := time.Now()
 	err := l.Interface.Create(ctx, r)
-	l.wrote(r, err)
+	l.wrote(r, start, err)
 	return err
 }
 
 func (l *epochLock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	start := time.Now()
 	err := l.Interface.Update(ctx, r)
-	l.wrote(r, err)
+	l.wrote(r, start, err)
 	return err
 }
 
-func (l *epochLock) wrote(r resourcelock.LeaderElectionRecord, err error) {
+func (l *epochLock) wrote(r resourcelock.LeaderElectionRecord, start time.Time, err error) {
 	if err != nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.renewed, l.holder = start, r.HolderIdentity
 	l.epoch = int64(r.LeaderTransitions) + 1 // a lease that was never handed over is epoch 1
 }
 
@@ -85,8 +97,8 @@ func Acquire(ctx context.Context, c *Client, cn *canary.Canary, id string, limit
 		Lock: lease.lock, Name: ObjectName(cn), ReleaseOnCancel: true,
 		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(context.Context) { lease.set(true); close(acquired) },
-			OnStoppedLeading: func() { lease.set(false) },
+			OnStartedLeading: func(context.Context) { lease.acquired(); close(acquired) },
+			OnStoppedLeading: lease.end,
 		},
 	})
 	if err != nil {
@@ -111,10 +123,17 @@ func Acquire(ctx context.Context, c *Client, cn *canary.Canary, id string, limit
 	return nil, err
 }
 
-func (l *Lease) set(held bool) {
+// acquired runs in a goroutine of its own, and may so come after end.
+func (l *Lease) acquired() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held = held
+	l.held = !l.ended
+}
+
+func (l *Lease) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held, l.ended = false, true
 }
 
 func (l *Lease) holder() string {
@@ -126,14 +145,15 @@ func (l *Lease) holder() string {
 	return l.lock.holder
 }
 
-// Fence returns the epoch of the lease and whether this run still holds it.
+// Fence returns the epoch of the lease and whether this run still holds it. It is stricter than the election, which goes
+// on trying for a while: a lease that somebody else was seen to hold, or that has expired, is not held.
 func (l *Lease) Fence() (int64, bool) {
 	l.mu.Lock()
 	held := l.held
 	l.mu.Unlock()
 	l.lock.mu.Lock()
 	defer l.lock.mu.Unlock()
-	return l.lock.epoch, held
+	return l.lock.epoch, held && l.lock.holder == l.lock.Identity() && time.Since(l.lock.renewed) < leaseDuration
 }
 
 // Lost is closed when the lease is no longer held.

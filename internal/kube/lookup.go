@@ -63,7 +63,11 @@ func (c *Client) Credentials(ctx context.Context, ref metric.SecretRef) (metric.
 func (c *Client) get(ctx context.Context, gvr schema.GroupVersionResource, namespace, name string) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	live, err := c.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	var live *unstructured.Unstructured
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		live, err = c.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+		return err
+	})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // documented by the callers

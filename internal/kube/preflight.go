@@ -128,7 +128,11 @@ func (c *Client) review(ctx context.Context, kind, resource string, review any) 
 	object := &unstructured.Unstructured{Object: body}
 	gvr := schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: resource}
 	object.SetGroupVersionKind(gvr.GroupVersion().WithKind(kind))
-	answer, err := c.dynamic.Resource(gvr).Create(ctx, object, metav1.CreateOptions{})
+	var answer *unstructured.Unstructured
+	err = persist(ctx, func(ctx context.Context) (err error) {
+		answer, err = c.dynamic.Resource(gvr).Create(ctx, object, metav1.CreateOptions{})
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type Journal struct {
 	client *Client
 	canary *canary.Canary
 	live   *unstructured.Unstructured // as last read or written; nil when there is none
+	epoch  int64                      // of the record in it
 }
 
 // NewJournal returns the journal of a canary.
@@ -44,20 +45,21 @@ func (j *Journal) Load(ctx context.Context) (rollout.Record, error) {
 	var record rollout.Record
 	live, err := j.configMaps().Get(ctx, ObjectName(j.canary), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		j.live = nil
+		j.live, j.epoch = nil, 0
 		return record, nil
 	}
 	if err != nil {
 		return record, fmt.Errorf("read the record %q: %w", ObjectName(j.canary), err)
 	}
-	j.live = live
+	j.live, j.epoch = live, 0
 	text, _, _ := unstructured.NestedString(live.Object, "data", recordKey)
 	if text == "" {
 		return record, nil
 	}
 	if err := json.Unmarshal([]byte(text), &record); err != nil {
-		return record, fmt.Errorf("read the record %q: its %s is damaged: %w; delete the ConfigMap to start over", ObjectName(j.canary), recordKey, err)
+		return record, fmt.Errorf("%w: the record %q: its %s is damaged: %w; delete the ConfigMap to start over", ErrRefused, ObjectName(j.canary), recordKey, err)
 	}
+	j.epoch = record.Epoch
 	return record, nil
 }
 
@@ -70,17 +72,16 @@ func (j *Journal) Save(ctx context.Context, record rollout.Record) error {
 		return fmt.Errorf("save the record %q: %w", ObjectName(j.canary), err)
 	}
 	for range 3 {
+		if j.epoch > record.Epoch {
+			return ErrSuperseded
+		}
 		err = j.put(ctx, string(body))
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
 			break
 		}
-		// Somebody else wrote it, or our own last write arrived although its answer was lost.
-		there, loadErr := j.Load(ctx)
-		if loadErr != nil {
+		// Somebody else wrote or deleted it, or our own last write arrived although its answer was lost.
+		if _, loadErr := j.Load(ctx); loadErr != nil {
 			return loadErr
-		}
-		if there.Epoch > record.Epoch {
-			return ErrSuperseded
 		}
 	}
 	if err != nil {

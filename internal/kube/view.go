@@ -38,15 +38,19 @@ func FindView(ctx context.Context, c *Client, cn *canary.Canary) (*View, error) 
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	ref := cn.RefOf(canaryGVR, "Canary", cn.Name)
-	live, err := c.dynamic.Resource(canaryGVR).Namespace(cn.Namespace).Get(ctx, cn.Name, metav1.GetOptions{})
+	var live *unstructured.Unstructured
+	err := persist(ctx, func(ctx context.Context) (err error) {
+		live, err = c.dynamic.Resource(canaryGVR).Namespace(cn.Namespace).Get(ctx, cn.Name, metav1.GetOptions{})
+		return err
+	})
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 		return nil, nil //nolint:nilnil // no view is not an error
 	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", ref, err)
+		return nil, fmt.Errorf("read %s at %s: %w", ref, c.Host, err)
 	case drivenByFlagger(live):
-		return nil, fmt.Errorf("%s is driven by a Flagger controller; set spec.suspend: true on it first, "+
-			"so that only one of the two moves the traffic", ref)
+		return nil, fmt.Errorf("%w: %s is driven by a Flagger controller; set spec.suspend: true on it first, "+
+			"so that only one of the two moves the traffic", ErrRefused, ref)
 	}
 	cn.UID = live.GetUID() // generated objects are owned by the Canary
 	return &View{client: c, canary: cn, ref: ref}, nil
@@ -163,7 +167,7 @@ func (v *View) Event(ctx context.Context, now time.Time, e rollout.Event) error 
 	}
 	stamp := now.UTC().Format(time.RFC3339)
 	object := v.canary.RefOf(eventGVR, "Event", "").New()
-	object.SetGenerateName(v.canary.Name + ".")
+	object.SetGenerateName(v.canary.Name + "-")
 	object.Object["type"], object.Object["reason"], object.Object["message"] = kind, "Synced", e.Message
 	object.Object["firstTimestamp"], object.Object["lastTimestamp"], object.Object["count"] = stamp, stamp, int64(1)
 	object.Object["source"] = map[string]any{"component": FieldManager}

@@ -108,7 +108,8 @@ func (w *World) Changed() <-chan struct{} { return w.store.changed }
 // Observe reads the caches of the watches: it costs no request.
 func (w *World) Observe(now time.Time) (rollout.Observation, error) {
 	live, podObjects := w.store.snapshot()
-	o := rollout.Observation{Now: now}
+	absent := workload.Report(nil, nil, workload.Ready{Now: now})
+	o := rollout.Observation{Now: now, Target: absent, Primary: absent}
 	target, err := workload.Read[appsv1.Deployment](live[w.refs.Target])
 	if err != nil {
 		return o, fmt.Errorf("read %s: %w", w.refs.Target, err)
@@ -200,9 +201,11 @@ func (w *World) adopt(ctx context.Context, live canary.Objects, object *unstruct
 	if _, held := w.fence(); !held {
 		return ErrSuperseded
 	}
-	if _, err := w.client.write(ctx, w.refs.Primary, types.JSONPatchType, patch, metav1.PatchOptions{}); err != nil {
+	adopted, err := w.client.write(ctx, w.refs.Primary, types.JSONPatchType, patch, metav1.PatchOptions{})
+	if err != nil {
 		return fmt.Errorf("take over %s: %w", w.refs.Primary, err)
 	}
+	w.store.put(w.refs.Primary, adopted)
 	return nil
 }
 
@@ -264,6 +267,9 @@ func (w *World) scale(ctx context.Context, target, primary *appsv1.Deployment, t
 	if !change {
 		return nil
 	}
+	if _, held := w.fence(); !held {
+		return ErrSuperseded
+	}
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n)
 	if _, err := w.client.patch(ctx, w.refs.Target, patch, "scale"); err != nil {
 		return fmt.Errorf("scale %s to %d: %w", w.refs.Target, n, err)
@@ -281,6 +287,9 @@ func (w *World) SetImage(ctx context.Context, images map[string]string) (bool, e
 	patch, err := workload.SetImage(target, images)
 	if err != nil || patch == nil {
 		return false, err
+	}
+	if _, held := w.fence(); !held {
+		return false, ErrSuperseded
 	}
 	object, err := w.client.strategicPatch(ctx, w.refs.Target, patch)
 	if err != nil {
@@ -314,7 +323,7 @@ func (w *World) Preview(want rollout.World) ([]Change, error) {
 	var changes []Change
 	for _, object := range wanted {
 		ref, known := w.refOf(object)
-		if !known || contains(live[ref], object) {
+		if !known || ref != w.refs.Primary && contains(live[ref], object) {
 			continue
 		}
 		change := Change{Ref: ref, Before: live[ref], After: object}

@@ -51,7 +51,7 @@ func checkDeletable(k *apiKind, live *unstructured.Unstructured, want *metav1.Pr
 	resource := k.GVR().GroupResource()
 	if want.UID != nil && *want.UID != live.GetUID() {
 		return apierrors.NewConflict(resource, live.GetName(),
-			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *want.UID, live.GetUID()))
+			fmt.Errorf("precondition failed: UID in precondition: %v, UID in object meta: %v", *want.UID, live.GetUID()))
 	}
 	if want.ResourceVersion != nil && *want.ResourceVersion != live.GetResourceVersion() {
 		return apierrors.NewConflict(resource, live.GetName(), errors.New("the ResourceVersion in the precondition ("+

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -117,6 +118,6 @@ func forbidden(r APIRequest) error {
 	if r.Namespace != "" {
 		scope = fmt.Sprintf("in the namespace %q", r.Namespace)
 	}
-	return apierrors.NewForbidden(r.Resource.GroupResource(), r.Name, fmt.Errorf("User %q cannot %s resource %q in API group %q %s",
-		r.User, r.Verb, r.full(), r.Resource.Group, scope))
+	message := fmt.Sprintf("User %q cannot %s resource %q in API group %q %s", r.User, r.Verb, r.full(), r.Resource.Group, scope)
+	return apierrors.NewForbidden(r.Resource.GroupResource(), r.Name, errors.New(message))
 }

@@ -127,7 +127,7 @@ func checkPreconditions(k *apiKind, live, object *unstructured.Unstructured) err
 	}
 	if uid := object.GetUID(); uid != "" && uid != live.GetUID() {
 		return apierrors.NewConflict(resource, live.GetName(),
-			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, live.GetUID()))
+			fmt.Errorf("precondition failed: UID in precondition: %v, UID in object meta: %v", uid, live.GetUID()))
 	}
 	return nil
 }

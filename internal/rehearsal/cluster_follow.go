@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,9 @@ import (
 	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/workload"
 )
+
+// drainTime is how long an app goes on after its pod has gone, in real time.
+const drainTime = 200 * time.Millisecond
 
 // weightGauge is the canary's present weight in percent.
 type weightGauge struct{ atomic.Int64 }
@@ -59,13 +63,18 @@ func (c *Cluster) reroute(ctx context.Context) {
 		c.control.Reconcile() // a crash may begin at this weight
 	}
 	drill := c.injector.At(weight)
-	routing.Primary.Endpoints, routing.Canary.Endpoints = c.endpoints(ctx)
+	ready := c.readyPods()
+	gone := c.retire(ready)
+	routing.Primary.Endpoints, routing.Canary.Endpoints = c.endpoints(ctx, ready)
 	routing.Primary.NoTraffic, routing.Canary.NoTraffic = drill.Primary.NoTraffic, drill.Canary.NoTraffic
 	for _, app := range c.apps {
 		app.Behave(c.behaviour(drill, app.image))
 	}
 	c.metrics.Down(drill.MetricsDown)
 	c.proxy.Route(routing)
+	for _, app := range gone {
+		c.running.Go(func() { app.drain(ctx) })
+	}
 	if reported.Known && reported.Managed && len(routing.Primary.Endpoints) > 0 {
 		c.start.Do(func() {
 			c.running.Go(func() { c.generator.Run(ctx) })
@@ -80,22 +89,44 @@ func insider(r *http.Request) bool {
 	return err == nil && user%10 == 0
 }
 
-// endpoints starts an app for every pod that is ready, ends those of pods that are gone, and returns where they listen.
-func (c *Cluster) endpoints(ctx context.Context) (primary, canary []Endpoint) {
+// readyPods are the pods of the canary's namespace that get requests, by name.
+func (c *Cluster) readyPods() map[string]*corev1.Pod {
 	ready := map[string]*corev1.Pod{}
 	for _, object := range c.api.List(workload.PodGVR, c.options.Canary.Namespace, nil) {
 		if pod, err := workload.Read[corev1.Pod](object); err == nil && podReady(pod) {
 			ready[pod.Name] = pod
 		}
 	}
+	return ready
+}
+
+// retire takes the apps of pods that are gone, or not ready any more, out of service, and returns them: the proxy still
+// sends requests there until it is told otherwise.
+func (c *Cluster) retire(ready map[string]*corev1.Pod) []*runningApp {
+	var gone []*runningApp
 	for name, app := range c.apps {
 		if ready[name] == nil {
-			// The proxy still sends requests there until it is told otherwise; they may finish.
-			c.running.Go(func() { _ = app.Shutdown(ctx) })
 			c.metrics.Retire(map[string]string{"pod": name}) // its series end, as when a scrape target goes away
 			delete(c.apps, name)
+			gone = append(gone, app)
 		}
 	}
+	return gone
+}
+
+// drain ends an app that gets no new requests, as a pod does that is deleted: what is on its way may still arrive.
+func (a *runningApp) drain(ctx context.Context) {
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	_ = a.Shutdown(ctx)
+}
+
+// endpoints starts an app for every pod that is ready and has none, and returns where they listen.
+func (c *Cluster) endpoints(ctx context.Context, ready map[string]*corev1.Pod) (primary, canary []Endpoint) {
 	for name, pod := range ready {
 		app := c.apps[name]
 		if app == nil {

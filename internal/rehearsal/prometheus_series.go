@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"math"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
@@ -37,7 +38,7 @@ type recordedSeries struct {
 func newRecorded(s metric.Sample, own labels.Labels) *recorded {
 	m := &recorded{labels: own}
 	add := func(suffix string, more ...string) {
-		b := labels.NewBuilder(own).Set(labels.MetricName, s.Name+suffix)
+		b := labels.NewBuilder(own).Set(model.MetricNameLabel, s.Name+suffix)
 		for i := 0; i+1 < len(more); i += 2 {
 			b.Set(more[i], more[i+1])
 		}

@@ -140,7 +140,7 @@ func (s *Stage) target(c *canary.Canary) error {
 	}
 	containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
 	if err != nil || len(containers) == 0 {
-		return fmt.Errorf("Deployment %q: spec.template.spec.containers: at least one is needed", name)
+		return fmt.Errorf("target Deployment %q: spec.template.spec.containers: at least one is needed", name)
 	}
 	first, _ := containers[0].(map[string]any)
 	container, _ := first["name"].(string)

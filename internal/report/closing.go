@@ -114,8 +114,16 @@ func (l Look) rehearsed(r *Result) []string {
 		lines = append(lines, l.wrap(l.text(text), l.width(), 6)...)
 	}
 	if len(r.StandIns) > 0 {
-		lines = append(lines, l.wrap(l.text("Stood in for, because the files lack it: "+strings.Join(r.StandIns, ", ")+"."),
-			l.width(), 8)...)
+		lines = append(lines, "Stood in for or left out:")
+	}
+	for _, text := range r.StandIns {
+		for i, part := range l.wrap(l.text(text), l.width()-4, 4) {
+			lead := "    "
+			if i == 0 {
+				lead = "  - "
+			}
+			lines = append(lines, lead+part)
+		}
 	}
 	return lines
 }

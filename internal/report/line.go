@@ -26,9 +26,9 @@ func Line(prev, next Snapshot) string {
 		fields = append(fields, percent(st.Weight))
 	}
 	fields = append(fields, story(&prev, &next)...)
-	// How long a wait may take is news when the wait begins, not while all goes well.
+	// How long a wait may take is news when the wait begins, not while all goes well; "now" is none at all.
 	moved := !next.Status.Moved.Equal(prev.Status.Moved)
-	if due := next.due(); due != "" && (next.counting() || !moved) {
+	if due := next.due(); due != "" && next.left() > 0 && (next.counting() || !moved) {
 		fields = append(fields, due)
 	}
 	return disarm(toASCII(strings.Join(fields, "  ")))

@@ -78,7 +78,9 @@ func (f *frame) now() string {
 	reason := f.text(f.s.Reason)
 	switch f.s.Status.Reason.Code {
 	case rollout.CheckFailed, rollout.ChecksUnknown:
-		return "check failed: " + f.text(failures(f.s, reason))
+		if said := f.text(failures(f.s, reason)); said != reason {
+			return "check failed: " + said
+		}
 	case rollout.StepTaken:
 		return fmt.Sprintf("step %d: the canary gets %s", f.s.Status.Step, percent(f.s.Status.Weight))
 	case rollout.WindowOpen:

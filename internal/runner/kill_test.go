@@ -74,7 +74,7 @@ func killedAt(t *testing.T, w *world, at int, after bool) {
 	if _, err := do(p, newRun(p, "v2")); !errors.Is(err, runner.ErrUnfinished) {
 		t.Errorf("killed at call %d: %v", at, err)
 	}
-	time.Sleep(time.Duration(at%3) * time.Minute) // the next run may come much later; this is the bubble's time
+	pass(time.Duration(at%3) * time.Minute) // the next run may come much later; this is the bubble's time
 	w.finish(fmt.Sprintf("killed at call %d (%s), after its effect: %v", at, p.calls[at], after))
 }
 
@@ -124,7 +124,7 @@ func TestRunsThatAreKilledAgainAndAgainGetThere(t *testing.T) {
 				if _, err := do(p, newRun(p, "v2")); err == nil {
 					break
 				}
-				time.Sleep(time.Duration(random.IntN(30)) * time.Second)
+				pass(time.Duration(random.IntN(30)) * time.Second)
 			}
 			w.finish(fmt.Sprintf("seed %d", seed))
 		})

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -72,6 +73,9 @@ func (l *loop) load(ctx context.Context) (rollout.Record, error) {
 			l.firstTrouble, l.pause = time.Time{}, 0
 			return record, nil
 		}
+		if r := l.Refused; r != nil && errors.Is(err, r) {
+			return record, err
+		}
 		if end := l.trouble(ctx, err); end != nil {
 			return record, end
 		}
@@ -100,7 +104,8 @@ func (l *loop) setImage(ctx context.Context) (changed bool, err error) {
 }
 
 // imagePending starts the rollout of this run's image when what has just ended was something else: the first run's
-// initialisation, or an earlier run's unfinished rollout.
+// initialisation, or an earlier run's unfinished rollout. Where a primary was adopted, the image replaces whatever the
+// target held until then, so that nothing is analysed that nobody asked for.
 //
 // After an initialisation that failed, the target itself still serves the users: a new image there would reach them all
 // unseen.
@@ -118,9 +123,24 @@ func (l *loop) imagePending(ctx context.Context, d rollout.Decision) (bool, erro
 			l.st = rollout.Begin(l.st, l.clock.Now())
 		}
 		return changed, err
-	case rollout.Running, rollout.Halted, rollout.Suspended, rollout.Superseded, rollout.Cancelled:
+	case rollout.Cancelled:
+		return l.retry(ctx)
+	case rollout.Running: // the primary serves, and the target holds something else
+		_, err := l.setImage(ctx)
+		return true, err
+	case rollout.Halted, rollout.Suspended, rollout.Superseded:
 	}
 	return false, nil
+}
+
+// retry starts over when it was an earlier run that was cancelled, whose way back this one has only finished.
+func (l *loop) retry(ctx context.Context) (bool, error) {
+	if l.stopping() {
+		return false, nil
+	}
+	_, err := l.setImage(ctx)
+	l.st = rollout.Begin(l.st, l.clock.Now())
+	return err == nil, err
 }
 
 // turn is one step in a straight line: ask, observe, decide, save, apply, report.
@@ -244,6 +264,10 @@ func (l *loop) trouble(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: the cluster has refused for %s: %w", ErrUnfinished, l.GiveUp, err)
 	}
 	s := l.last
+	if s.Canary == "" { // nothing was decided yet
+		s = l.Snapshot
+		s.Spec = l.Spec
+	}
 	s.Status, s.Now, s.Reason = l.st, now, "trying again: "+err.Error()
 	l.pause = min(max(2*l.pause, 100*time.Millisecond), 5*time.Second)
 	s.WakeAt = now.Add(l.pause)

@@ -69,6 +69,7 @@ func (f *feed) put(u Update) {
 // idle reports whether an update tells only that the rollout waits.
 func (u *Update) idle() bool { return len(u.Events) == 0 && len(u.Snapshot.Checks) == 0 }
 
+// close lets the feed end when all is shown.
 func (f *feed) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -64,6 +64,7 @@ type Run struct {
 	Clock     clock.Clock
 
 	Superseded error           // the error by which Cluster and Journal say that another run has taken over
+	Refused    error           // the error by which the Journal says that its record cannot be read, ever
 	Stop       <-chan struct{} // closed when the run is cancelled
 	StopWithin time.Duration   // how long a cancelled run may take to reach its safe end
 	GiveUp     time.Duration   // how long the cluster may refuse every read and write
@@ -105,7 +106,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 			continue
 		}
 		loop.firstTrouble, loop.pause = time.Time{}, 0
-		if d.Outcome != rollout.Running {
+		if d.Outcome != rollout.Running || d.Next.Phase == rollout.Initialized {
 			goOn, err := loop.imagePending(ctx, d)
 			if loop.isSuperseded(err) {
 				return loop.superseded(), nil

@@ -22,7 +22,10 @@ func (l *loop) wait(ctx context.Context, until time.Time) error {
 		return ended(ctx)
 	}
 	now := l.clock.Now()
-	if l.stopping() {
+	if known := !l.stopBy.IsZero(); l.stopping() {
+		if !known {
+			return nil // the last decision did not know it yet
+		}
 		if !now.Before(l.stopBy) {
 			return fmt.Errorf("%w: %w", ErrUnfinished, errCancelled)
 		}

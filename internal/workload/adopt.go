@@ -1,8 +1,8 @@
 package workload
 
 import (
-	"bytes"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,7 +20,7 @@ func Adopt(primary *unstructured.Unstructured, manager string) ([]byte, error) {
 	writers := sets.New[string]()
 	for _, entry := range primary.GetManagedFields() {
 		if entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" &&
-			entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:template"`)) {
+			entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.GetRawString(), `"f:template"`) {
 			writers.Insert(entry.Manager)
 		}
 	}

@@ -140,7 +140,7 @@ func TestAdoptTakesThePodTemplateFromItsFirstWriter(t *testing.T) {
 	entry := func(manager, subresource, fields string, op metav1.ManagedFieldsOperationType) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{
 			Manager: manager, Operation: op, Subresource: subresource, APIVersion: "apps/v1",
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields),
 		}
 	}
 	flagger := entry("flagger", "", `{"f:spec":{"f:template":{"f:spec":{"f:hostNetwork":{}}}}}`, metav1.ManagedFieldsOperationUpdate)

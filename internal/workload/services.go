@@ -38,7 +38,7 @@ func Services(c *canary.Canary, target *appsv1.Deployment, live canary.Objects, 
 		return nil, err
 	}
 	if problems := validation.IsDNS1035Label(refs.PrimaryService.Name); len(problems) > 0 {
-		return nil, fmt.Errorf("Service %q: the name is not possible: %s", refs.PrimaryService.Name, problems[0])
+		return nil, fmt.Errorf("spec.service.name: Service %q: the name is not possible: %s", refs.PrimaryService.Name, problems[0])
 	}
 	ports, err := servicePorts(c, &target.Spec.Template.Spec)
 	if err != nil {

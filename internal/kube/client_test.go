@@ -1,0 +1,119 @@
+package kube
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/rest"
+
+	"github.com/penstock-dev/penstock/internal/metric"
+	"github.com/penstock-dev/penstock/internal/rehearsal"
+)
+
+const kubeconfig = `
+apiVersion: v1
+kind: Config
+clusters:
+- {name: a, cluster: {server: "https://a.example:6443"}}
+- {name: b, cluster: {server: "https://b.example:6443"}}
+users: [{name: me, user: {token: secret}}]
+contexts:
+- {name: first, context: {cluster: a, user: me, namespace: shop}}
+- {name: second, context: {cluster: b, user: me}}
+current-context: first
+`
+
+func TestAClusterIsFoundAsKubectlFindsIt(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		options         Options
+		host, namespace string
+		err             string
+	}{
+		"the current context":      {options: Options{}, host: "https://a.example:6443", namespace: "shop"},
+		"another context":          {options: Options{Context: "second"}, host: "https://b.example:6443", namespace: "default"},
+		"a namespace":              {options: Options{Namespace: "mine"}, host: "https://a.example:6443", namespace: "mine"},
+		"a context that is not in": {options: Options{Context: "third"}, err: `context "third" does not exist`},
+		"a file that is not there": {options: Options{Kubeconfig: path + ".gone"}, err: "read kubeconfig"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if test.options.Kubeconfig == "" {
+				test.options.Kubeconfig = path
+			}
+			c, err := Connect(test.options)
+			switch {
+			case test.err != "":
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("error %v, want %q", err, test.err)
+				}
+			case err != nil:
+				t.Error(err)
+			case c.Host != test.host || c.Namespace != test.namespace:
+				t.Errorf("host %s, namespace %s", c.Host, c.Namespace)
+			}
+		})
+	}
+	if _, err := New(&rest.Config{Host: "https://a:b:c"}, "shop"); err == nil {
+		t.Error("a host that is none")
+	}
+}
+
+func TestATemplateIsReadFromTheCluster(t *testing.T) {
+	template := `
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: {name: errors, namespace: shop}
+spec: {provider: {type: prometheus, address: "http://prometheus:9090"}, query: 'vector(1)'}
+`
+	withFlagger(t, func(f *fixture) {
+		if got, err := f.client.Template(f.ctx, "shop", "errors"); got != nil || err != nil {
+			t.Errorf("none yet: %v, %v", got, err)
+		}
+		f.create(template)
+		got, err := f.client.Template(f.ctx, "shop", "errors")
+		if err != nil || got.Spec.Query != "vector(1)" {
+			t.Errorf("%v, %v", got, err)
+		}
+		f.create(strings.NewReplacer("name: errors", "name: wrong", "query:", "qeury:").Replace(template))
+		if _, err := f.client.Template(f.ctx, "shop", "wrong"); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), `"shop/wrong"`) {
+			t.Errorf("a wrong one: %v", err)
+		}
+		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Verb == "get" })
+		if _, err := f.client.Template(f.ctx, "shop", "errors"); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "forbidden") {
+			t.Errorf("no permission: %v", err)
+		}
+		f.api.Deny(nil)
+		f.api.Intercept(func(rehearsal.APIRequest) rehearsal.APIFault { return rehearsal.FaultInternal("etcd is away") })
+		if _, err := f.client.Template(f.ctx, "shop", "errors"); err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), f.client.Host) {
+			t.Errorf("trouble: %v", err)
+		}
+	})
+}
+
+func TestCredentialsAreDecoded(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		ref := metric.SecretRef{Namespace: "shop", Name: "prometheus"}
+		if _, err := f.client.Credentials(f.ctx, ref); err == nil || !strings.Contains(err.Error(), `secret "shop/prometheus" does not exist`) {
+			t.Errorf("none: %v", err)
+		}
+		f.create(`{apiVersion: v1, kind: Secret, metadata: {name: prometheus, namespace: shop}, data: {username: bWU=, password: c2VjcmV0}}`)
+		got, err := f.client.Credentials(f.ctx, ref)
+		if diff := cmp.Diff(metric.Credentials{"username": "me", "password": "secret"}, got); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Resource.Resource == "secrets" })
+		if _, err := f.client.Credentials(f.ctx, ref); !errors.Is(err, ErrRefused) {
+			t.Errorf("no permission: %v", err)
+		}
+	})
+}
