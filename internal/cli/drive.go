@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -42,9 +43,11 @@ type drive struct {
 func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	started := d.untilStarted(cancel)
+	defer started()
 	view, err := kube.FindView(ctx, d.client, d.canary)
 	if err != nil {
-		return runner.Result{}, badInput(err)
+		return runner.Result{}, d.classify(err)
 	}
 	fence := &fence{}
 	world, err := d.open(ctx, fence)
@@ -61,27 +64,59 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	defer analyst.Close()
 	id := runID()
+	d.claiming(ctx)
 	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, leaseLimit); err != nil {
-		return runner.Result{}, unfinished(err)
+		return runner.Result{}, d.classify(err)
 	}
 	defer fence.lease.Release()
+	started() // from here on a stop is the rollout's to answer
 	run := &runner.Run{
 		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
-		Reporters: d.withView(view), Clock: d.clock, Superseded: kube.ErrSuperseded,
+		Reporters: d.withView(view), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
 		Stop: d.stop, StopWithin: d.scale(stopLimit), GiveUp: d.spec.Deadline,
 	}
 	result, err := run.Do(ctx)
 	if err != nil {
-		select {
-		case <-d.stop:
-			return result, &exitError{ExitCancelled, err}
-		default:
-			return result, unfinished(err)
-		}
+		return result, d.classify(err)
 	}
 	return result, nil
+}
+
+// untilStarted cancels the preparations when the run is stopped, until what it returns is called. Nothing has been
+// touched by then.
+func (d *drive) untilStarted(cancel context.CancelFunc) func() {
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-d.stop:
+			cancel()
+		case <-done:
+		}
+	}()
+	return sync.OnceFunc(func() { close(done) })
+}
+
+// claiming says what the run waits for before its first decision.
+func (d *drive) claiming(ctx context.Context) {
+	s := d.snapshot()
+	s.Spec, s.Now = d.spec, d.clock.Now()
+	s.Reason = fmt.Sprintf("claiming the lease %q; another run that holds it is waited for, up to %s",
+		kube.ObjectName(d.canary), leaseLimit)
+	for _, r := range d.reporters {
+		r.Report(ctx, runner.Update{Snapshot: s})
+	}
+}
+
+// classify is classify, but for a run that was stopped.
+func (d *drive) classify(err error) error {
+	select {
+	case <-d.stop:
+		return &exitError{ExitCancelled, err}
+	default:
+		return classify(err)
+	}
 }
 
 // open checks the permissions, opens the watches, and looks whether there is something to roll out.
@@ -91,10 +126,10 @@ func (d *drive) open(ctx context.Context, f *fence) (*kube.World, error) {
 		return nil, badInput(err)
 	}
 	if err := world.Preflight(ctx); err != nil {
-		return nil, classify(err)
+		return nil, d.classify(err)
 	}
 	if err := world.Start(ctx, startLimit); err != nil {
-		return nil, classify(err)
+		return nil, d.classify(err)
 	}
 	observed, err := world.Observe(d.clock.Now())
 	if err != nil {
@@ -105,6 +140,10 @@ func (d *drive) open(ctx context.Context, f *fence) (*kube.World, error) {
 			d.canary.Spec.TargetRef.Kind, d.canary.Spec.TargetRef.Name, d.canary.Namespace))
 	}
 	if err := world.CheckImages(d.images); err != nil {
+		return nil, badInput(err)
+	}
+	// What cannot be written is better known before the first object is.
+	if _, err := world.Preview(rollout.World{Touch: true, Route: rollout.Route{Managed: true}}); err != nil {
 		return nil, badInput(err)
 	}
 	return world, nil

@@ -21,7 +21,7 @@ func (a *App) dryRun(ctx context.Context, d *drive) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if _, err := kube.FindView(ctx, d.client, d.canary); err != nil {
-		return badInput(err)
+		return classify(err)
 	}
 	world, err := d.open(ctx, &fence{})
 	if err != nil {
@@ -31,7 +31,7 @@ func (a *App) dryRun(ctx context.Context, d *drive) error {
 	defer cancel()
 	record, err := kube.NewJournal(d.client, d.canary).Load(ctx)
 	if err != nil {
-		return unfinished(err)
+		return classify(err)
 	}
 	now := d.clock.Now()
 	status := rollout.Begin(record.Status, now)

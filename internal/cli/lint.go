@@ -46,7 +46,15 @@ func (a *App) lint(args []string, provider string) error {
 	if err := errors.Join(problems...); err != nil {
 		return badInput(err)
 	}
-	fmt.Fprintf(a.Stdout, "%d canaries, %d metric templates, %d alert providers: no problem found\n",
-		len(set.Canaries), len(set.Templates), len(set.Providers))
-	return nil
+	_, err = fmt.Fprintf(a.Stdout, "%s, %s, %s: no problem found\n",
+		counted(len(set.Canaries), "canary", "canaries"), counted(len(set.Templates), "metric template", "metric templates"),
+		counted(len(set.Providers), "alert provider", "alert providers"))
+	return err
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -5,12 +5,14 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/term"
 
 	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
 // refresh is how often a live view counts down, in real time.
@@ -53,10 +55,18 @@ func unicodeLocale(getenv func(string) string) bool {
 	return true
 }
 
-// Plain writes one line per decision.
+// patience is how long a wait lasts before it is worth a line, in real time.
+const patience = time.Second
+
+// Plain writes one line per decision. A wait for pods or for the router changes its words many times a second: what lasts
+// shorter than patience gets no line, and what lasts longer gets one line per patience at most, with its latest words.
 type Plain struct {
-	w    io.Writer
-	prev report.Snapshot
+	w io.Writer
+
+	mu      sync.Mutex
+	prev    report.Snapshot // the last one that was written
+	pending *report.Snapshot
+	timer   *time.Timer // writes what is pending; nil when nothing is
 }
 
 // NewPlain returns a view for logs and pipes.
@@ -64,14 +74,67 @@ func NewPlain(w io.Writer) *Plain { return &Plain{w: w} }
 
 // Send writes the line of s, when s says anything new. An output that is gone does not stop a rollout.
 func (p *Plain) Send(s report.Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if waits(&p.prev, &s) {
+		p.pending = &s
+		if p.timer == nil {
+			p.timer = time.AfterFunc(patience, p.flush)
+		}
+		return
+	}
+	p.forget()
+	p.write(s)
+}
+
+// Close writes what is still pending: the last words of a wait that a run ended in.
+func (p *Plain) Close() error {
+	p.flush()
+	return nil
+}
+
+func (p *Plain) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.pending; s != nil {
+		p.forget()
+		p.write(*s)
+	}
+}
+
+func (p *Plain) forget() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.pending, p.timer = nil, nil
+}
+
+// seen takes note of what was shown otherwise.
+func (p *Plain) seen(s report.Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget()
+	p.prev = s
+}
+
+func (p *Plain) write(s report.Snapshot) {
 	if line := report.Line(p.prev, s); line != "" {
 		_, _ = io.WriteString(p.w, line+"\n")
 	}
 	p.prev = s
 }
 
-// Close does nothing: every line is written already.
-func (p *Plain) Close() error { return nil }
+// waits reports whether s is where the rollout was already, and only says what it waits for.
+func waits(prev, s *report.Snapshot) bool {
+	switch s.Status.Reason.Code {
+	case rollout.PrimaryNotReady, rollout.CanaryNotReady, rollout.RouterNotSettled:
+	default:
+		return false
+	}
+	before, now := prev.Status, s.Status
+	before.Reason, now.Reason = rollout.Reason{}, rollout.Reason{}
+	return before == now && s.Outcome == prev.Outcome && prev.Canary == s.Canary && prev.Namespace == s.Namespace
+}
 
 // Live draws a rollout on a terminal, below what is there already, and leaves its last frame in place. It reads no input
 // and handles no signal but the one that says that the window has another size: Ctrl-C is the caller's.
@@ -108,7 +171,7 @@ func (l *Live) Send(s report.Snapshot) {
 	case <-l.done:
 		l.plain.Send(s)
 	default:
-		l.plain.prev = s
+		l.plain.seen(s)
 		l.program.Send(snapshotMsg(s))
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/metric"
@@ -43,7 +44,7 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 	p := plan{canary: c, spec: rollout.Plan(c)}
 	var err error
 	if c.Spec.Provider == "" {
-		add(fmt.Errorf("spec.provider: is missing and --provider is not given; supported are %v", traffic.List()))
+		add(fmt.Errorf("spec.provider: is missing and --provider is not given; supported are %s", strings.Join(traffic.List(), ", ")))
 	} else if p.router, err = traffic.For(c.Spec.Provider); err != nil {
 		add(fmt.Errorf("spec.%w", err))
 	} else {
@@ -66,7 +67,11 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		add(errors.New(problem))
 	}
 	if len(problems) > 0 {
-		return p, badInput(fmt.Errorf("canary %q cannot be run:\n%w", c.Namespace+"/"+c.Name, errors.Join(problems...)))
+		name := c.Name
+		if c.Namespace != "" {
+			name = c.Namespace + "/" + name
+		}
+		return p, badInput(fmt.Errorf("canary %q cannot be run:\n%w", name, errors.Join(problems...)))
 	}
 	return p, nil
 }
@@ -82,6 +87,9 @@ func unsupported(c *canary.Canary) []string {
 	if a := c.Spec.Analysis; a != nil {
 		for i, hook := range a.Webhooks {
 			say(fmt.Sprintf("spec.analysis.webhooks[%d]", i), fmt.Sprintf("hook %q: webhooks are not supported yet", hook.Name))
+		}
+		for i, alert := range a.Alerts {
+			say(fmt.Sprintf("spec.analysis.alerts[%d]", i), fmt.Sprintf("alert %q: alerts are not supported yet", alert.Name))
 		}
 	}
 	return problems

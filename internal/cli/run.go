@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,9 @@ import (
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
+
+// memoryLimit makes the garbage collector keep a run small: it shares the machine with other jobs. It is a soft limit.
+const memoryLimit = 48 << 20 // bytes
 
 func (a *App) runCommand() *cobra.Command {
 	in := &runInputs{}
@@ -81,6 +85,9 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	}
 	if in.DryRun {
 		return a.dryRun(ctx, d)
+	}
+	if a.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	screen := a.screen(d.clock)
 	d.reporters = []runner.Reporter{screenReporter{screen}}

@@ -182,3 +182,17 @@ func TestALeaseThatCannotBeReadNamesNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestAProcessThatWasFrozenDoesNotHoldAnExpiredLease(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		one := f.acquire("one", time.Minute)
+		pass(time.Second)
+		one.lock.mu.Lock()
+		one.lock.renewed = time.Now().Add(-leaseDuration) // the election has not run since
+		one.lock.mu.Unlock()
+		f.fenced(one, 1, false)
+		pass(retryPeriod + time.Second)
+		f.fenced(one, 1, true) // nobody took it meanwhile, and it could be renewed
+		one.Release()
+	})
+}

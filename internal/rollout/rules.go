@@ -65,6 +65,9 @@ func complete(in input, d Decision) Decision {
 	}
 	if d.Outcome != Superseded && d.Outcome != Suspended {
 		d.Want = Want(in.spec, &d.Next)
+		if d.Next.Phase == Initialized && d.Outcome == Running {
+			d.Want.Canary = ScaleLeave // the next decision may need it at once
+		}
 		in.guard(&d.Want)
 	}
 	switch {

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/klog/v2"
+)
+
+func TestMain(m *testing.M) {
+	// Scripts mostly wait for time to pass, so more of them than there are processors run at once. The flag on the command
+	// line is read later, and wins.
+	if err := flag.Set("test.parallel", "3"); err != nil {
+		panic(err)
+	}
+	testscript.Main(m, map[string]func(){"penstock": penstock})
+}
+
+// penstock is the program as scripts run it, each time in a process of its own.
+func penstock() {
+	klog.SetLogger(logr.Discard())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stop := make(chan struct{})
+	go func() {
+		<-signals
+		close(stop)
+	}()
+	app := App{Version: "1.2.3", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Stop: stop}
+	os.Exit(app.Run(context.Background(), os.Args[1:]))
+}
+
+// TestScripts runs testdata/script. What a script can do beyond testscript's own commands: see clusterCommands and exits.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	examples, err := filepath.Abs("../../testdata/canary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := clusterCommands()
+	commands["exits"] = exits
+	commands["json"] = jsonDocument
+	commands["eventually"] = eventually
+	testscript.Run(t, testscript.Params{
+		Dir: "../../testdata/script", UpdateScripts: *update, RequireUniqueNames: true, Cmds: commands,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("CANARY", examples)
+			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig")) // never the one of who runs the tests
+			env.Values[clusterKey{}] = &scriptCluster{}
+			return nil
+		},
+	})
+}
