@@ -11,6 +11,10 @@
 // One cluster serves all tests. Each test takes a namespace of its own (Cluster.Namespace) and does everything through
 // it: workloads, kubeconfig files, penstock processes, the recorder, request counts.
 //
+// The rollouts are in files named after what happens in them (promote_test.go, rollback_test.go, resume_test.go and so
+// on). Each runs the penstock binary as a user would, on a scenario (scenario_test.go), and judges every moment of the
+// namespace by what must always hold (invariant_test.go). figures_test.go prints figures; run it alone to compare them.
+//
 // The first build of the binaries takes minutes (run it with -timeout 40m on a cold build cache) and is kept in the
 // user's cache directory, keyed by the versions that go into it.
 package e2e

@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +48,6 @@ func TestWhatCannotBeRunIsRefusedBeforeAnythingIsTouched(t *testing.T) {
 				s.wantLine(run, want)
 			}
 			s.wantUntouched()
-			t.Logf("%s", run.Stderr())
 		})
 	}
 }
@@ -64,10 +61,8 @@ func TestTwoCanariesWithOneTargetAreRefused(t *testing.T) {
 	s.write("canary.yaml", s.canary, other)
 	run := s.Penstock("run", "podinfo", "-f", "canary.yaml")
 	s.end(run, 2)
-	s.wantLine(run, "podinfo")
-	s.wantLine(run, "other")
+	s.wantLine(run, `Deployment "podinfo" is already the target of the canary "podinfo"`)
 	s.wantUntouched()
-	t.Logf("%s", run.Stderr())
 }
 
 func TestADryRunChangesNothingAndShowsWhatWould(t *testing.T) {
@@ -75,7 +70,7 @@ func TestADryRunChangesNothingAndShowsWhatWould(t *testing.T) {
 	s := newScenario(t, "gatewayapi:v1")
 	first := s.run("--dry-run")
 	s.end(first, 0)
-	for _, want := range []string{"podinfo-primary", "kind: HTTPRoute", "weight: 100"} {
+	for _, want := range []string{"+  name: podinfo-primary", "+  name: podinfo-canary", "first run"} {
 		if !strings.Contains(first.Stdout(), want) {
 			t.Errorf("the first plan does not say %q", want)
 		}
@@ -86,7 +81,7 @@ func TestADryRunChangesNothingAndShowsWhatWould(t *testing.T) {
 	written := len(writes(s.Requests()))
 	second := s.run("--dry-run")
 	s.end(second, 0)
-	for _, want := range []string{"weight: 10", "-", "+"} {
+	for _, want := range []string{"+      weight: 10", "-      weight: 0", "new revision"} {
 		if !strings.Contains(second.Stdout(), want) {
 			t.Errorf("the second plan does not say %q", want)
 		}
@@ -96,114 +91,6 @@ func TestADryRunChangesNothingAndShowsWhatWould(t *testing.T) {
 	}
 	s.wantWeights(0)
 	t.Logf("%s%s", first.Stdout(), second.Stdout())
-}
-
-func writes(requests []Request) []Request {
-	var found []Request
-	for _, r := range requests {
-		if r.Verb != "get" && r.Verb != "list" && r.Verb != "watch" && !contains(r.Resource, "selfsubject") {
-			found = append(found, r)
-		}
-	}
-	return found
-}
-
-func TestAnAPIServerThatIsNotThereEndsTheRunInTime(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]Fault{
-		"refused": {Drop: true}, "silent": {Delay: time.Hour}, "broken": {Status: http.StatusInternalServerError},
-		"overloaded": {Status: http.StatusTooManyRequests},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newScenario(t, "nginx")
-			proxy := s.Proxy()
-			proxy.Inject(func(*http.Request) Fault { return fault })
-			run := s.run("--kubeconfig", proxy.Kubeconfig)
-			code := run.Wait(patience)
-			t.Logf("%s %s", time.Since(run.Started).Round(time.Millisecond), run.Stderr())
-			if code != 3 {
-				t.Errorf("it ended with %d, want 3", code)
-			}
-			s.wantUntouched()
-		})
-	}
-}
-
-func TestARolloutSurvivesATroubledAPIServer(t *testing.T) {
-	t.Parallel()
-	for name, status := range map[string]int{
-		"conflicts": http.StatusConflict, "throttling": http.StatusTooManyRequests, "errors": http.StatusInternalServerError,
-		"lost connections": 0,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newScenario(t, "gatewayapi:v1")
-			s.initialise()
-			proxy := s.Proxy()
-			var n atomic.Int64
-			run := s.rollOut(v2, "--kubeconfig", proxy.Kubeconfig)
-			s.awaitStep(1)
-			proxy.Inject(func(r *http.Request) Fault { // bursts of 8 of every 12 requests
-				if i := n.Add(1); i%12 >= 8 || contains(r.URL.Path, "leases") {
-					return Fault{}
-				}
-				return Fault{Status: status, Drop: status == 0}
-			})
-			s.end(run, 0)
-			s.wantPromoted(v2)
-			s.wantWeights(0, 10, 20, 30, 40, 50, 0)
-			s.wantSafe()
-			t.Logf("%d requests\n%s", n.Load(), run.Transcript())
-		})
-	}
-}
-
-func TestARolloutStartsOnATroubledAPIServer(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]Fault{
-		"throttling": {Status: http.StatusTooManyRequests}, "errors": {Status: http.StatusServiceUnavailable},
-		"slow": {Delay: 700 * time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newScenario(t, "nginx")
-			s.initialise()
-			proxy := s.Proxy()
-			var n atomic.Int64
-			proxy.Inject(func(*http.Request) Fault {
-				if i := n.Add(1); fault.Delay == 0 && i%3 != 1 {
-					return Fault{}
-				}
-				return fault
-			})
-			run := s.rollOut(v2, "--kubeconfig", proxy.Kubeconfig)
-			code := run.Wait(2 * patience)
-			t.Logf("%d requests\n%s", n.Load(), run.Transcript())
-			if code != 0 {
-				t.Fatalf("it ended with %d, want 0", code)
-			}
-			s.wantPromoted(v2)
-			s.wantSafe()
-		})
-	}
-}
-
-func TestARolloutSurvivesAnAPIServerThatIsGoneForAWhile(t *testing.T) {
-	t.Parallel()
-	s := newScenario(t, "gatewayapi:v1")
-	s.initialise()
-	proxy := s.Proxy()
-	run := s.rollOut(v2, "--kubeconfig", proxy.Kubeconfig)
-	s.awaitStep(2)
-	until := time.Now().Add(5 * time.Second)
-	proxy.Inject(func(*http.Request) Fault { return Fault{Drop: time.Now().Before(until)} })
-	proxy.Cut()
-	s.end(run, 0)
-	s.wantPromoted(v2)
-	s.wantWeights(0, 10, 20, 30, 40, 50, 0)
-	s.wantSafe()
-	t.Logf("%s", run.Transcript())
 }
 
 func TestADamagedRecordIsSaidSoAtOnce(t *testing.T) {
@@ -222,7 +109,6 @@ func TestADamagedRecordIsSaidSoAtOnce(t *testing.T) {
 		t.Errorf("it ended with %d, want 2 or 3", code)
 	}
 	s.wantLine(run, "damaged")
-	t.Logf("%s", run.Transcript())
 }
 
 func TestAFileThatCannotBeReadIsRefused(t *testing.T) {

@@ -23,7 +23,6 @@ func TestAChangeDuringTheRolloutStartsItOver(t *testing.T) {
 					t.Errorf("the primary ran %s, which was never analysed to the end", v2)
 				}
 			})
-			t.Logf("%s", run.Transcript())
 		})
 	}
 }
@@ -38,7 +37,6 @@ func TestAChangeThatIsTakenBackRollsBack(t *testing.T) {
 	s.end(run, 1)
 	s.wantRolledBack(v1)
 	s.wantSafe()
-	t.Logf("%s", run.Transcript())
 }
 
 func TestAChangeWhilePromotingIsAnalysedByTheNextRun(t *testing.T) {

@@ -44,7 +44,6 @@ func TestACanaryThatDiesWithTrafficRollsBack(t *testing.T) {
 	s.end(run, 1)
 	s.wantRolledBack(v1)
 	s.wantSafe()
-	t.Logf("%s", run.Transcript())
 }
 
 func TestAFirstRunOfATargetThatIsNotReadyFails(t *testing.T) {
@@ -54,9 +53,7 @@ func TestAFirstRunOfATargetThatIsNotReadyFails(t *testing.T) {
 	s.SetImage("podinfo", v1+"-badimage")
 	run := s.run()
 	s.end(run, 1)
-	t.Logf("%s", run.Transcript())
 	if target := s.deployment("podinfo"); target.replicas != 2 {
 		t.Errorf("the target was scaled: %+v", target)
 	}
 }
-

@@ -10,6 +10,7 @@ func TestARunIsCapturedAndEnds(t *testing.T) {
 	t.Parallel()
 	ns := cluster.Namespace(t)
 	run := ns.Start("/bin/sh", []string{"GREETING=hello"}, "-c", `trap 'echo caught; exit 130' INT; echo $GREETING $HOME >&2; echo ready; while :; do sleep 0.01; done`)
+	run.AwaitLine("hello")
 	run.AwaitLine("ready")
 	if got, want := run.Stderr(), "hello "+ns.home+"\n"; got != want {
 		t.Errorf("stderr is %q, want %q", got, want)

@@ -41,7 +41,6 @@ func TestTheFirstRunInitialisesAndTheNextPromotes(t *testing.T) {
 			s.end(third, 0)
 			s.wantLine(third, "nothing to do")
 			s.wantWeights(weights...)
-			t.Logf("%s", second.Transcript())
 		})
 	}
 }

@@ -45,7 +45,6 @@ func TestAKilledRunIsResumedAtTheSameStep(t *testing.T) {
 					t.Errorf("entry %d of the history was %+v and is %+v", i, left.History[i], end.History[i])
 				}
 			}
-			t.Logf("%s", second.Transcript())
 		})
 	}
 }
@@ -81,7 +80,7 @@ func TestARunThatIsKilledWhileRollingBackIsRolledBack(t *testing.T) {
 	s.initialise()
 	s.prometheus.Script("", Value(10))
 	first := s.rollOut(v2)
-	s.awaitWeight(10)
+	first.AwaitLine("analysing")
 	cluster.Gateway.Set(s.Name, Withhold) // so that the rollback cannot end
 	s.awaitRecord("RollingBack", func(r saved) bool { return r.Status.Phase == "RollingBack" })
 	s.wantWeights(0, 10, 0)
@@ -92,7 +91,6 @@ func TestARunThatIsKilledWhileRollingBackIsRolledBack(t *testing.T) {
 	s.endLater(second, 1)
 	s.wantRolledBack(v1)
 	s.wantSafe()
-	t.Logf("%s", second.Transcript())
 }
 
 func TestARunThatIsKilledBeforeTheFirstPrimaryIsReadyIsFinished(t *testing.T) {

@@ -29,7 +29,6 @@ func TestAFailingMetricRollsBack(t *testing.T) {
 			if provider != "kubernetes" {
 				s.wantWeights(0, 10, 20, 30, 0)
 			}
-			t.Logf("%s", run.Transcript())
 		})
 	}
 }

@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// refusal is how penstock names a permission that it lacks.
+var refusal = regexp.MustCompile(`no permission to (\w+) (\S+) in namespace "([^"]+)"`)
+
+// lacking runs penstock as the namespace's user until its answer no longer changes with the user's roles, and returns
+// the rules that it asks for. It changes nothing.
+func (s *scenario) lacking() []rbacv1.PolicyRule {
+	s.t.Helper()
+	run := s.run("--dry-run", "--kubeconfig", s.UserKubeconfig())
+	code := run.Wait(patience)
+	var rules []rbacv1.PolicyRule
+	for _, m := range refusal.FindAllStringSubmatch(run.Stderr(), -1) {
+		if m[3] != s.Name {
+			s.t.Errorf("%s: the namespace is %s", m[0], s.Name)
+		}
+		resource, group, _ := strings.Cut(m[2], ".")
+		rules = append(rules, rbacv1.PolicyRule{Verbs: []string{m[1]}, APIGroups: []string{group}, Resources: []string{resource}})
+	}
+	if (code == 0) != (len(rules) == 0) || code != 0 && code != 2 {
+		s.t.Fatalf("the dry run ended with %d and lacks %d permissions:\n%s", code, len(rules), run.Stderr())
+	}
+	return rules
+}
+
+// grantRun grants what a run says that it lacks, and nothing else, and waits until that is enough.
+func (s *scenario) grantRun(also ...rbacv1.PolicyRule) {
+	s.t.Helper()
+	s.grant(append(s.lacking(), also...)...)
+	s.Await("the role to be enough", func(context.Context) error {
+		missing := s.lacking()
+		return unless(len(missing) == 0, "still lacking: %v", missing)
+	})
+}
+
+// A run needs what its preflight asks for, and nothing more: no cluster role, and nothing outside of its namespace.
+func TestTheRoleThatAPreflightAsksForIsEnough(t *testing.T) {
+	t.Parallel()
+	for _, provider := range []string{"gatewayapi:v1", "nginx", "kubernetes"} {
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, provider)
+			s.grantRun()
+			config := s.UserKubeconfig()
+			s.end(s.run("--kubeconfig", config), 0)
+			s.end(s.rollOut(v2, "--kubeconfig", config), 0)
+			s.wantPromoted(v2)
+			s.prometheus.Script("", Value(1))
+			s.end(s.rollOut(v3, "--kubeconfig", config), 1)
+			s.wantRolledBack(v2)
+			s.wantSafe()
+			for _, r := range s.Requests() {
+				if (r.Code == 403 || r.Code == 401) && r.Resource != "canaries" {
+					t.Errorf("%s %s %s was answered %d", r.Verb, r.Resource, r.Name, r.Code)
+				}
+			}
+		})
+	}
+}
+
+func TestAMissingPermissionIsNamedBeforeAnythingIsTouched(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []string{
+		"patch deployments/scale.apps", "update leases.coordination.k8s.io", "create configmaps", "watch pods",
+		"create ingresses.networking.k8s.io",
+	} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(t, "nginx")
+			verb, what, _ := strings.Cut(lost, " ")
+			resource, group, _ := strings.Cut(what, ".")
+			all := s.lacking()
+			rest := slices.DeleteFunc(slices.Clone(all), func(r rbacv1.PolicyRule) bool {
+				return r.Verbs[0] == verb && r.Resources[0] == resource && r.APIGroups[0] == group
+			})
+			if len(rest) != len(all)-1 {
+				t.Fatalf("%d of %d permissions are to %s", len(all)-len(rest), len(all), lost)
+			}
+			s.grant(rest...)
+			s.Await("the role to work", func(context.Context) error {
+				missing := s.lacking()
+				return unless(len(missing) == 1, "%d permissions are missing", len(missing))
+			})
+			run := s.run("--kubeconfig", s.UserKubeconfig())
+			s.end(run, 2)
+			s.wantLine(run, `no permission to `+lost+` in namespace "`+s.Name+`"`)
+			s.wantUntouched()
+		})
+	}
+}
