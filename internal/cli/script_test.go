@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -50,6 +51,12 @@ func TestScripts(t *testing.T) {
 	commands["eventually"] = eventually
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script", UpdateScripts: *update, RequireUniqueNames: true, Cmds: commands,
+		Condition: func(name string) (bool, error) {
+			if name != "race" {
+				return false, fmt.Errorf("condition %q is not known", name)
+			}
+			return raceDetector, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CANARY", examples)
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig")) // never the one of who runs the tests

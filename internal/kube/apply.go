@@ -17,6 +17,9 @@ import (
 	"github.com/penstock-dev/penstock/internal/canary"
 )
 
+// gatewayGroup is the API group of the Gateway API.
+const gatewayGroup = "gateway.networking.k8s.io"
+
 // epochAnnotation says under which epoch of the lease an object was last written.
 const epochAnnotation = "penstock.dev/epoch"
 
@@ -95,7 +98,18 @@ func contains(live, rendered *unstructured.Unstructured) bool {
 	}
 	want := rendered.DeepCopy()
 	unstructured.RemoveNestedField(want.Object, "metadata", "resourceVersion")
-	return within(want.Object, live.Object)
+	return within(want.Object, live.Object) && sameRules(want, live)
+}
+
+// sameRules compares the rules of a route to the letter. Their list is one field to the API and is rendered from the live
+// one, so that what a rule no longer has, such as a mirror, is a difference too.
+func sameRules(want, live *unstructured.Unstructured) bool {
+	if want.GroupVersionKind().Group != gatewayGroup {
+		return true
+	}
+	a, _, _ := unstructured.NestedFieldNoCopy(want.Object, "spec", "rules")
+	b, _, _ := unstructured.NestedFieldNoCopy(live.Object, "spec", "rules")
+	return a == nil || within(b, a)
 }
 
 // within reports whether a is part of b: maps may have more keys in b, lists must match element by element.

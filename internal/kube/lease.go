@@ -156,6 +156,14 @@ func (l *Lease) Fence() (int64, bool) {
 	return l.lock.epoch, held && l.lock.holder == l.lock.Identity() && time.Since(l.lock.renewed) < leaseDuration
 }
 
+// Taken reports whether somebody else was seen to hold the lease. A lease that was lost and not taken has run out: the
+// API server could not be reached in time.
+func (l *Lease) Taken() bool {
+	l.lock.mu.Lock()
+	defer l.lock.mu.Unlock()
+	return l.lock.holder != "" && l.lock.holder != l.lock.Identity()
+}
+
 // Lost is closed when the lease is no longer held.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 

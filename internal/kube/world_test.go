@@ -276,3 +276,27 @@ func TestSetImageChangesTheTargetOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestAMirrorAndAnABTestAreWrittenOnceAndTakenAway(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		f.canary.Spec.Analysis.Match = []canary.HTTPMatchRequest{{Headers: map[string]canary.StringMatch{"x-group": {Exact: new("insider")}}}}
+		w := f.world()
+		f.initialise(w)
+		promoted := f.observe(w).Primary.Revision
+		for _, route := range []rollout.Route{
+			{Managed: true, Mirror: 100}, {Managed: true, Match: true}, {Managed: true, Canary: 30}, {Managed: true},
+		} {
+			want := rollout.World{Touch: true, Primary: promoted, Route: route}
+			f.apply(w, want)
+			if got := f.observe(w).Route.Route; got != route {
+				t.Errorf("the route says %+v, want %+v", got, route)
+			}
+			pass(time.Second)
+			before := f.requests()
+			f.apply(w, want)
+			if made := f.sent(before); len(made) > 0 {
+				t.Errorf("%+v again: requests %v", route, made)
+			}
+		}
+	})
+}

@@ -158,7 +158,7 @@ func (l *loop) turn(ctx context.Context) (rollout.Decision, error) {
 		obs.Checks, obs.Window = checks, asks.Window
 	}
 	if _, held := l.Fence.Fence(); !held {
-		obs.Superseded = true
+		return rollout.Decision{}, l.Superseded
 	}
 	if l.stopping() {
 		obs.Stop = rollout.StopCancel
@@ -247,11 +247,16 @@ func (l *loop) result(d rollout.Decision) Result {
 	return Result{Outcome: d.Outcome, Reason: d.Reason, Snapshot: l.last, Record: l.record}
 }
 
-func (l *loop) superseded() Result {
+// superseded ends a run that may write nothing more: with the outcome that somebody else took over, or with an error
+// when the lease was lost to nobody.
+func (l *loop) superseded() (Result, error) {
+	if _, held := l.Fence.Fence(); !held && !l.Fence.Taken() {
+		return l.result(rollout.Decision{}), fmt.Errorf("%w: %w", ErrUnfinished, errLeaseLost)
+	}
 	obs := rollout.Observation{Now: l.clock.Now(), Superseded: true}
 	d := rollout.Decide(&l.Spec, &l.st, &obs)
 	l.report(&obs, &d)
-	return l.result(d)
+	return l.result(d), nil
 }
 
 // trouble waits before the next try after an error, or returns the error that ends the run.

@@ -47,6 +47,7 @@ type Update struct {
 type Fence interface {
 	Fence() (epoch int64, held bool)
 	Lost() <-chan struct{}
+	Taken() bool // somebody else holds what this run has lost
 }
 
 // Run is one run of one rollout.
@@ -78,6 +79,9 @@ type Result struct {
 	Record   rollout.Record
 }
 
+// errLeaseLost is why a run ends that lost its lease to nobody.
+var errLeaseLost = errors.New("the lease ran out, since the cluster could not be reached in time")
+
 // ErrUnfinished means that the run ended before its rollout did. The state is kept; the next run takes it up.
 var ErrUnfinished = errors.New("the rollout is not finished; the next run takes it up where it is")
 
@@ -89,7 +93,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 	loop := &loop{Run: r, clock: r.Clock}
 	defer loop.startReports(ctx)()
 	if err := loop.begin(ctx); loop.isSuperseded(err) {
-		return loop.superseded(), nil
+		return loop.superseded()
 	} else if err != nil {
 		return loop.result(rollout.Decision{}), err
 	}
@@ -98,7 +102,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 		d, err := loop.turn(ctx)
 		switch {
 		case loop.isSuperseded(err):
-			return loop.superseded(), nil
+			return loop.superseded()
 		case err != nil:
 			if end := loop.trouble(ctx, err); end != nil {
 				return loop.result(d), end
@@ -109,7 +113,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 		if d.Outcome != rollout.Running || d.Next.Phase == rollout.Initialized {
 			goOn, err := loop.imagePending(ctx, d)
 			if loop.isSuperseded(err) {
-				return loop.superseded(), nil
+				return loop.superseded()
 			}
 			if err != nil || !goOn {
 				return loop.result(d), err

@@ -194,3 +194,17 @@ func TestARuleThatHasNothingToSayDoesNotMakeABusyLoop(t *testing.T) {
 		}
 	})
 }
+
+func TestALeaseThatRanOutIsNotCalledTakenOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := initialised(t)
+		p := w.newProcess()
+		p.ranOut = true
+		time.AfterFunc(7*time.Second, p.steal)
+		result, err := newRun(p, "v2").Do(t.Context())
+		if !errors.Is(err, runner.ErrUnfinished) || result.Outcome == rollout.Superseded {
+			t.Errorf("it ended as %v: %v", result.Outcome, err)
+		}
+		w.finish("after a lease that ran out")
+	})
+}

@@ -218,8 +218,9 @@ func (w *world) setImage(images map[string]string) bool {
 // process is one run's hand on the world. What a dead or superseded one does has no effect; the second must not try.
 type process struct {
 	*world
-	epoch int64
-	lost  chan struct{}
+	epoch  int64
+	lost   chan struct{}
+	ranOut bool // the lease is lost, to nobody
 
 	calls []string // the names of the methods, in order
 	times []time.Time
@@ -361,3 +362,4 @@ func (p *process) Check(ctx context.Context, _ time.Time) []rollout.CheckResult 
 
 func (p *process) Fence() (int64, bool)  { return p.epoch, p.held() }
 func (p *process) Lost() <-chan struct{} { return p.lost }
+func (p *process) Taken() bool           { return !p.ranOut }
