@@ -10,15 +10,14 @@ import (
 // The simulation is worth what it catches. Each mutant below is the rule list with one fault in it; the simulation must
 // find a broken invariant in every one of them.
 //
-// Mutations of the source that were tried by hand as well, each caught by the simulation or by a table of this package:
-// threshold compared with > instead of >= (table), Window not reset by advance (left before its window was over),
-// Window kept when the world is not converged (left before its window was over), NoData treated as a pass (step left
-// although a check said no data), Error treated as a pass (likewise), rollBack that scales to zero at once (canary scaled
-// to zero while it had traffic), Finalising that wants ScaleZero (likewise), restart that keeps Step (promotion of an
-// unanalysed revision), startPromotion that takes the target's revision instead of the analysed one (primary got what
-// did not pass), halt without Weight 100 (halted with the traffic on a broken primary), Begin that treats a halted
-// rollout as an ordinary failure (traffic to a primary that does not serve), guard removed (traffic to a canary that is
-// not ready, after a kill), WakeAt left at the deadline after a move (no violation: found by the table of wake times).
+// Mutations of the source that were tried by hand as well, and what caught them. By the simulation: threshold compared
+// with > instead of >= (users left on a canary that is not ready), Window not reset by advance, Window kept while the
+// world is not converged (both: left before the world had been as it should for a whole window), NoData or Error taken
+// for a pass (promotion although a check said so), RollingBack or Finalising that wants ScaleZero (scaled to zero while
+// it had traffic), restart that keeps Step, halt without Weight 100 (halted with the traffic on a broken primary), Begin
+// that treats a halted rollout as an ordinary failure, guard removed (traffic to a canary that is not ready, after a
+// kill), a promotion that does not wait for the copy. By a table only: WakeAt left at the deadline after a move, and a
+// rollback that moves the traffic to a primary that serves nothing (in the simulation guard stands behind it).
 func mutants() map[string][]rule {
 	all := rules[:]
 	drop := func(name string) []rule {

@@ -8,12 +8,19 @@ import (
 
 // checkDecision holds a decision to the invariants that need no world.
 func (s *sim) checkDecision(st *Status, o *Observation, d *Decision) {
+	want := Want(&s.spec, st).Route
+	switch {
+	case !o.Target.Ready || !o.Primary.Ready || !o.Route.Settled || o.Route.Route != want:
+		s.stable = noTime
+	case s.stable.IsZero():
+		s.stable = o.Now
+	}
 	if d.Next.Step > st.Step && st.Step > 0 && !s.spec.Steps[st.Step-1].Bare {
 		if len(o.Checks) != len(s.spec.Checks) || (len(s.spec.Checks) > 0 && !o.Window.Equal(st.Window)) {
 			s.problem("step %d was left without checks of its window", st.Step)
 		}
-		if st.Window.IsZero() || o.Now.Sub(st.Window) < s.spec.Interval {
-			s.problem("step %d was left before its window was over", st.Step)
+		if s.stable.IsZero() || o.Now.Sub(s.stable) < s.spec.Interval {
+			s.problem("step %d was left before the world had been as it should for a whole window", st.Step)
 		}
 		for _, c := range o.Checks {
 			if c.Verdict != Pass {
@@ -39,6 +46,9 @@ func (s *sim) checkDecision(st *Status, o *Observation, d *Decision) {
 		s.problem("users were left on a canary that was not ready for %s", o.Now.Sub(s.dead))
 	}
 	s.notePromotion(st, o, d)
+	if d.Next.Step != st.Step {
+		s.stable = noTime
+	}
 }
 
 // notePromotion remembers what passed: a revision may go to the primary when its last window of the last step passed.
@@ -51,6 +61,9 @@ func (s *sim) notePromotion(st *Status, o *Observation, d *Decision) {
 	}
 	if d.Next.Phase != Promoting || st.Phase == Promoting {
 		return
+	}
+	if last := s.spec.Steps[len(s.spec.Steps)-1]; !s.spec.Skip && !last.Bare && (s.stable.IsZero() || o.Now.Sub(s.stable) < s.spec.Interval) {
+		s.problem("promotion before the world had been as it should for a whole window")
 	}
 	if !s.spec.Skip {
 		if st.Step != len(s.spec.Steps) {

@@ -47,6 +47,7 @@ type sim struct {
 	rules    []rule
 	saved    Status
 	dead     time.Time       // since when the canary has had traffic without being ready
+	stable   time.Time       // since when the world has been where the step wants it, as far as anybody looked
 	passed   map[string]int  // windows passed by a revision, in order
 	analysed map[string]bool // revisions that may be on the primary
 	problems []string
