@@ -90,18 +90,6 @@ func (w *world) push(image string) {
 	w.signal()
 }
 
-func (w *world) record() rollout.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var r rollout.Record
-	if w.saved != nil {
-		if err := json.Unmarshal(w.saved, &r); err != nil {
-			w.t.Errorf("the record: %v", err)
-		}
-	}
-	return r
-}
-
 func (w *world) observe(now time.Time) rollout.Observation {
 	report := func(p *pods) rollout.Workload {
 		ready := p.ready(now)
