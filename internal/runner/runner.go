@@ -93,7 +93,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 	loop := &loop{Run: r, clock: r.Clock}
 	defer loop.startReports(ctx)()
 	if err := loop.begin(ctx); loop.isSuperseded(err) {
-		return loop.superseded()
+		return loop.superseded(ctx)
 	} else if err != nil {
 		return loop.result(rollout.Decision{}), err
 	}
@@ -102,7 +102,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 		d, err := loop.turn(ctx)
 		switch {
 		case loop.isSuperseded(err):
-			return loop.superseded()
+			return loop.superseded(ctx)
 		case err != nil:
 			if end := loop.trouble(ctx, err); end != nil {
 				return loop.result(d), end
@@ -113,7 +113,7 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 		if d.Outcome != rollout.Running || d.Next.Phase == rollout.Initialized {
 			goOn, err := loop.imagePending(ctx, d)
 			if loop.isSuperseded(err) {
-				return loop.superseded()
+				return loop.superseded(ctx)
 			}
 			if err != nil || !goOn {
 				return loop.result(d), err
