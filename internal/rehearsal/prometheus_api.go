@@ -64,7 +64,7 @@ func (p *Prometheus) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text := r.Form.Get("query")
-	query, err := p.engine.NewInstantQuery(r.Context(), p.db, nil, text, at)
+	query, err := p.engine.NewInstantQuery(r.Context(), p.samples, nil, text, at)
 	if err != nil {
 		refuseQuery(w, queryBadData, fmt.Errorf("invalid parameter \"query\": %w", err))
 		return

@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
-	"github.com/prometheus/prometheus/storage"
 	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/metric"
@@ -17,17 +16,16 @@ import (
 
 const (
 	maxSeries = 50_000
-	// The past that is written with a new series. The time is below half a block, which is as far back as the storage
-	// takes samples.
+	// The past that is written with a new series.
 	pastScrapes = 1024
-	pastTime    = metricsBlock/2 - 10*time.Minute
+	pastTime    = 50 * time.Minute
 )
 
 // Recorder keeps the counters and histograms that requests add to, and scrapes them into a storage. It is safe for
 // concurrent use.
 type Recorder struct {
 	clock   clock.PassiveClock
-	storage storage.AppendableV2
+	samples *Samples
 
 	mu       sync.Mutex                      // guards the metrics and their values
 	metrics  map[string]map[string]*recorded // by name, and by the labels as bytes
@@ -48,9 +46,9 @@ type point struct {
 }
 
 // NewRecorder returns a recorder without metrics. Time zero of its counters is now.
-func NewRecorder(clock clock.PassiveClock, storage storage.AppendableV2) *Recorder {
+func NewRecorder(clock clock.PassiveClock, samples *Samples) *Recorder {
 	return &Recorder{
-		clock: clock, storage: storage, metrics: map[string]map[string]*recorded{},
+		clock: clock, samples: samples, metrics: map[string]map[string]*recorded{},
 		stamps: []int64{clock.Now().UnixMilli()},
 	}
 }
@@ -106,9 +104,9 @@ func (r *Recorder) Run(ctx context.Context, every time.Duration) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return r.Scrape(context.WithoutCancel(ctx)) // what was recorded last belongs to the report
+			return r.Scrape() // what was recorded last belongs to the report
 		case <-ticker.C:
-			if err := r.Scrape(ctx); err != nil && ctx.Err() == nil {
+			if err := r.Scrape(); err != nil {
 				return err
 			}
 		}
@@ -118,23 +116,18 @@ func (r *Recorder) Run(ctx context.Context, every time.Duration) error {
 // Scrape writes the present value of every series to the storage. A series that is new is written as zero for the scrapes
 // that went before: it was there and counted nothing. So the first event is an increase, and the rates of series that
 // began at different times compare.
-func (r *Recorder) Scrape(ctx context.Context) error {
+func (r *Recorder) Scrape() error {
 	r.scraping.Lock()
 	defer r.scraping.Unlock()
 	past := r.stamps
 	// Two scrapes within one millisecond of the clock would be one sample: time is pushed on a little.
 	stamp := max(r.clock.Now().UnixMilli(), past[len(past)-1]+1)
 	overflow := r.collect()
-	appender := r.storage.AppenderV2(ctx)
-	for _, p := range r.points {
-		if err := p.append(appender, past, stamp); err != nil {
-			_ = appender.Rollback() // the cause is what matters
-			return fmt.Errorf("store a sample of %s: %w", p.series.labels, err)
+	r.samples.write(func() {
+		for _, p := range r.points {
+			p.store(r.samples, past, stamp)
 		}
-	}
-	if err := appender.Commit(); err != nil {
-		return fmt.Errorf("store the samples of a scrape: %w", err)
-	}
+	})
 	r.stamps = remember(past, stamp)
 	if overflow > 0 {
 		return fmt.Errorf("store metrics: %d samples belong to more than %d series", overflow, maxSeries)
@@ -165,17 +158,15 @@ func (r *Recorder) collect() (overflow int) {
 	return r.overflow
 }
 
-func (p point) append(to storage.AppenderV2, past []int64, stamp int64) error {
+func (p point) store(to *Samples, past []int64, stamp int64) {
 	s := p.series
-	if !s.written {
+	if s.stored == nil {
+		s.stored = to.add(s.labels)
 		for _, t := range past {
-			if err := s.append(to, t, 0); err != nil {
-				return err
-			}
+			s.stored.append(t, 0)
 		}
-		s.written = true
 	}
-	return s.append(to, stamp, p.value)
+	s.stored.append(stamp, p.value)
 }
 
 // remember adds a stamp and drops those that are too many or too old.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/storage"
 
 	"github.com/penstock-dev/penstock/internal/metric"
 )
@@ -29,10 +28,9 @@ type recorded struct {
 
 // recordedSeries is one series of a metric.
 type recordedSeries struct {
-	labels  labels.Labels
-	value   float64
-	ref     storage.SeriesRef // only scrapes use it
-	written bool              // only scrapes use it
+	labels labels.Labels
+	value  float64
+	stored *storedSeries // nil until the first scrape; only scrapes use it
 }
 
 func newRecorded(s metric.Sample, own labels.Labels) *recorded {
@@ -78,13 +76,4 @@ func (m *recorded) matches(all map[string]string) bool {
 		}
 	}
 	return true
-}
-
-func (s *recordedSeries) append(to storage.AppenderV2, stamp int64, v float64) error {
-	ref, err := to.Append(s.ref, s.labels, 0, stamp, v, nil, nil, storage.AppendV2Options{})
-	if err != nil {
-		return err
-	}
-	s.ref = ref
-	return nil
 }

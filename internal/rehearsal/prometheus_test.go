@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -48,7 +46,7 @@ func newServer(t testing.TB) *server {
 func (s *server) scrape(t testing.TB, after time.Duration) {
 	t.Helper()
 	s.clock.Step(after)
-	if err := s.Scrape(t.Context()); err != nil {
+	if err := s.Scrape(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -251,21 +249,44 @@ func TestPrometheusRefusesSeriesWithoutEnd(t *testing.T) {
 	}
 }
 
-func TestPrometheusLeavesNoFiles(t *testing.T) {
+func TestPrometheusForgetsWhatIsOlderThanTheRetention(t *testing.T) {
 	t.Parallel()
-	p, err := StartPrometheus(t.Context(), testclock.NewFakeClock(time.Now()))
-	if err != nil {
-		t.Fatal(err)
+	s := newServer(t)
+	s.Record(counter("requests_total", 1))
+	const step = time.Minute
+	scrapes := 4 * int(metricsRetention/step)
+	for range scrapes {
+		s.scrape(t, step)
 	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
+	kept := int(s.number(t, "count_over_time(requests_total[7d])"))
+	if least, most := int(metricsRetention/step), 2*int(metricsRetention/step)+2; kept < least || kept > most {
+		t.Errorf("%d samples of %d are kept, want %d to %d", kept, scrapes, least, most)
 	}
-	if left, err := filepath.Glob(filepath.Join(p.dir, "*")); len(left) > 0 || err != nil {
-		t.Errorf("left %v, %v", left, err)
+	if got := s.number(t, "count_over_time(requests_total[1h])"); got != 60 {
+		t.Errorf("the last hour has %v samples, want 60", got)
 	}
-	if _, err := os.Stat(p.dir); !os.IsNotExist(err) {
-		t.Errorf("%s is left: %v", p.dir, err)
+}
+
+func TestPrometheusAnswersWhileItScrapes(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.Record(append(counter("requests_total", 1, "status", "200"), counter("requests_total", 1, "status", "500")...))
+	s.scrape(t, time.Second)
+	var scrapes sync.WaitGroup
+	scrapes.Go(func() {
+		for range 500 {
+			s.Record(append(counter("requests_total", 1, "status", "200"), counter("requests_total", 1, "status", "500")...))
+			if err := s.Scrape(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 50 {
+		if got := s.number(t, `sum(requests_total{status="200"}) - sum(requests_total{status="500"})`); got != 0 {
+			t.Errorf("a query saw half of a scrape: the two differ by %v", got)
+		}
 	}
+	scrapes.Wait()
 }
 
 // TestPrometheusServesTheBuiltinQueries runs what the routers' own queries ask over what their requests record.
