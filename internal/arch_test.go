@@ -38,8 +38,12 @@ var packages = map[string]kind{
 	"internal/metric":    codec,
 	"internal/analysis":  engine, // the shared engine of the metrics providers
 	"internal/kube":      engine,
+	"internal/gate":      engine, // webhooks: hooks and gates
 	"internal/httpx":     engine,
+	"internal/exporter":  engine, // Prometheus metrics of a run
+	"internal/fleet":     engine, // several canaries in one run; its plan of order is pure
 	"internal/runner":    engine,
+	"internal/follow":    engine, // follows a Flagger controller's rollout
 	"internal/rehearsal": engine,
 	"internal/cli":       wiring,
 	"cmd/penstock":       wiring,

@@ -16,7 +16,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
-// DefaultTimeout is how long one check may take, its retries included. It is Flagger's.
+// DefaultTimeout is how long one try of a check may take. It is Flagger's.
 const DefaultTimeout = 5 * time.Second
 
 // Credentials reads the Secret of a metrics provider. The error must not show its contents.
@@ -27,7 +27,9 @@ type Config struct {
 	Checks      []metric.Check
 	Credentials Credentials   // needed when a check has a Secret
 	Clock       clock.Clock   // for the waits between retries; nil is the real one
-	Timeout     time.Duration // of one check, retries included; 0 means DefaultTimeout
+	Timeout     time.Duration // of one try of a check; 0 means DefaultTimeout
+	Interval    time.Duration // of the analysis: a check in error is tried again for half of it; 0 means one try
+	LoadHooks   bool          // hooks of the rollout make the traffic: a metric may not exist before
 	Version     string        // of penstock, for the User-Agent
 }
 
@@ -92,36 +94,70 @@ func (a *Analyst) Close() {
 }
 
 // Check asks all providers at once and returns one result for each check, in their order. now is the end of the window
-// that is judged. It takes no longer than the timeout: a provider that does not answer costs its own check an Error and
-// the others nothing.
+// that is judged. A check that ends in an Error is tried again for a while: see Config.Interval. Until then a provider
+// that does not answer costs its own check an Error and the others nothing but the wait.
 func (a *Analyst) Check(ctx context.Context, now time.Time) []rollout.CheckResult {
+	return a.each(ctx, func(k *ask) (rollout.CheckResult, bool) { return a.one(ctx, k, now) })
+}
+
+// each makes all checks at once.
+func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult, bool)) []rollout.CheckResult {
 	results := make([]rollout.CheckResult, len(a.asks))
 	var all sync.WaitGroup
 	for i := range a.asks {
-		all.Go(func() { results[i] = a.one(ctx, &a.asks[i], now) })
+		all.Go(func() {
+			results[i] = a.patiently(ctx, func() (rollout.CheckResult, bool) { return try(&a.asks[i]) })
+		})
 	}
 	all.Wait()
 	return results
 }
 
-func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) rollout.CheckResult {
+// one tries a check once, and says whether an Error is worth another try.
+func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	source := k.check.Source
-	if ref := k.check.Secret; ref != nil {
-		found, err := a.Credentials(ctx, *ref)
-		if err != nil {
-			err = fmt.Errorf("read the Secret %q: %w", ref, err)
-			return metric.Judge(k.check, metric.Answer{Message: err.Error()})
-		}
-		if len(found) == 0 {
-			return metric.Judge(k.check, metric.Answer{Message: fmt.Sprintf("the Secret %q is empty", ref)})
-		}
-		source.Credentials = found
-	}
-	request, err := k.codec.Request(source, metric.Query{Text: k.check.Query, Interval: k.check.Interval, Now: now})
+	source, err := a.source(ctx, k)
 	if err != nil {
-		return metric.Judge(k.check, metric.Answer{Message: err.Error()})
+		return metric.Judge(k.check, metric.Answer{Message: err.Error()}), true
 	}
-	return metric.Judge(k.check, a.ask(ctx, k, request, secrets(source, request)))
+	var count metric.Answer
+	var both sync.WaitGroup
+	if k.check.Count != "" {
+		both.Go(func() { count = a.query(ctx, k, source, k.query(k.check.Count, now)) })
+	}
+	answer := a.query(ctx, k, source, k.query(k.check.Query, now))
+	both.Wait()
+	return metric.Enough(k.check, metric.Judge(k.check, answer), count), !answer.Lasting && !count.Lasting
+}
+
+func (k *ask) query(text string, now time.Time) metric.Query {
+	return metric.Query{Text: text, Interval: k.check.Interval, Now: now}
+}
+
+// source returns where the check is asked, with its credentials, which may have changed since they were last read.
+func (a *Analyst) source(ctx context.Context, k *ask) (metric.Source, error) {
+	source := k.check.Source
+	ref := k.check.Secret
+	if ref == nil {
+		return source, nil
+	}
+	found, err := a.Credentials(ctx, *ref)
+	if err != nil {
+		return source, fmt.Errorf("read the Secret %q: %w", ref, err)
+	}
+	if len(found) == 0 {
+		return source, fmt.Errorf("the Secret %q is empty", ref)
+	}
+	source.Credentials = found
+	return source, nil
+}
+
+// query asks one query of a check.
+func (a *Analyst) query(ctx context.Context, k *ask, s metric.Source, q metric.Query) metric.Answer {
+	request, err := k.codec.Request(s, q)
+	if err != nil {
+		return metric.Answer{Message: err.Error()}
+	}
+	return a.ask(ctx, k, request, secrets(s, request))
 }

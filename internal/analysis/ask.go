@@ -47,18 +47,26 @@ type exchange struct {
 
 // send makes one attempt, and says whether another one is worth it.
 func (e *exchange) send(ctx context.Context) (metric.Answer, bool) {
-	r := e.request
+	status, body, err := e.fetch(ctx, e.request)
+	if err != nil {
+		explained := httpx.Explain(err, e.request.URL, e.within)
+		return metric.Answer{Message: explained.Error()}, ctx.Err() == nil && httpx.IsTransient(explained)
+	}
+	return e.hide.parse(e.codec, status, body), httpx.Retryable(status)
+}
+
+// fetch sends one request.
+func (k *ask) fetch(ctx context.Context, r metric.Request) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {
-		return metric.Answer{Message: "the request cannot be made: " + httpx.Redact(err.Error())}, false
+		return 0, nil, &httpx.Error{Message: "the request cannot be made: " + httpx.Redact(err.Error())}
 	}
 	for name, values := range r.Header {
 		req.Header[name] = values // the codec made the map for this check alone, and the transport sends a copy
 	}
-	resp, body, err := e.client.Do(ctx, req)
+	resp, body, err := k.client.Do(ctx, req)
 	if err != nil {
-		explained := httpx.Explain(err, r.URL, e.within)
-		return metric.Answer{Message: explained.Error()}, ctx.Err() == nil && httpx.IsTransient(explained)
+		return 0, nil, err
 	}
-	return e.hide.parse(e.codec, resp.StatusCode, body), httpx.Retryable(resp.StatusCode)
+	return resp.StatusCode, body, nil
 }

@@ -5,35 +5,28 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/metric"
 )
 
 // concealer holds the texts that must not be shown when a server echoes them.
-type concealer []string
-
-// shortest is the length below which a text is too common to be hidden: it would be replaced in numbers and words.
-const shortest = 4
+type concealer struct{ httpx.Secrets }
 
 // secrets collects everything secret that a request holds.
 func secrets(s metric.Source, r metric.Request) concealer {
 	var c concealer
-	add := func(text string) {
-		if text = strings.TrimSpace(text); len(text) >= shortest {
-			c = append(c, text)
-		}
-	}
 	for key, value := range s.Credentials {
 		if key != "username" {
-			add(value)
+			c.Add(value)
 		}
 	}
 	for _, value := range r.Header["Authorization"] {
 		_, token, _ := strings.Cut(value, " ")
-		add(token)
+		c.Add(token)
 	}
 	if u, err := url.Parse(s.Address); err == nil && u.User != nil {
 		password, _ := u.User.Password()
-		add(password)
+		c.Add(password)
 	}
 	return c
 }
@@ -42,10 +35,7 @@ func secrets(s metric.Source, r metric.Request) concealer {
 // not even half of one is left; and the number itself is read from the answer as it came.
 func (c concealer) parse(codec metric.Provider, status int, body []byte) metric.Answer {
 	answer := codec.Parse(status, body)
-	clean := body
-	for _, secret := range c {
-		clean = bytes.ReplaceAll(clean, []byte(secret), []byte("***"))
-	}
+	clean := []byte(c.Hide(string(body)))
 	if !bytes.Equal(clean, body) {
 		shown := codec.Parse(status, clean)
 		answer.Raw, answer.Message = shown.Raw, shown.Message
@@ -53,8 +43,6 @@ func (c concealer) parse(codec metric.Provider, status int, body []byte) metric.
 			answer.Raw, answer.Message = metric.Shown(clean), "the answer shows a credential and is not repeated here"
 		}
 	}
-	for _, secret := range c {
-		answer.Message = strings.ReplaceAll(answer.Message, secret, "***")
-	}
+	answer.Message = c.Hide(answer.Message)
 	return answer
 }

@@ -104,7 +104,7 @@ func (a *App) versionCommand() *cobra.Command {
 // exitCode is the verdict on the revision as an exit code.
 func exitCode(o rollout.Outcome) int {
 	switch o {
-	case rollout.Promoted, rollout.Initialised, rollout.Unchanged, rollout.Suspended:
+	case rollout.Promoted, rollout.Initialised, rollout.Unchanged, rollout.Suspended, rollout.Gated, rollout.Uninstalled:
 		return ExitOK
 	case rollout.RolledBack, rollout.Halted:
 		return ExitRolledBack

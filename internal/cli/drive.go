@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/analysis"
+	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -36,7 +37,12 @@ type drive struct {
 	oldImage  string // what the primary runs, when that is known
 	version   string
 	stop      <-chan struct{}
+	nudge     <-chan struct{} // a gate may have opened; nil when nobody tells
 	reporters []runner.Reporter
+
+	// Of a run of several canaries; nil otherwise.
+	checked func(ctx context.Context) error                                    // everything was checked and nothing touched yet; an error ends it so
+	join    func(ctx context.Context, r *runner.Run) (leave func(), err error) // makes the run a part of its group
 }
 
 // run runs the rollout to its end. Nothing is changed in the cluster before everything that can be checked was.
@@ -56,28 +62,52 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	defer world.Stop()
 	defer cancel()
+	view.Track(world)
 	analyst, err := analysis.New(analysis.Config{
-		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials,
+		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
+		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout),
 	})
 	if err != nil {
 		return runner.Result{}, badInput(err)
 	}
 	defer analyst.Close()
+	hooks, err := d.webhooks(world.TrackedConfigs)
+	if err != nil {
+		return runner.Result{}, err
+	}
+	defer hooks.close()
+	if d.checked != nil {
+		if err := d.checked(ctx); err != nil {
+			return runner.Result{}, err
+		}
+	}
 	id := runID()
 	d.claiming(ctx)
 	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, leaseLimit); err != nil {
 		return runner.Result{}, d.classify(err)
 	}
-	defer fence.lease.Release()
+	release := sync.OnceFunc(fence.lease.Release)
+	defer release()
 	started() // from here on a stop is the rollout's to answer
 	run := &runner.Run{
 		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
-		Reporters: d.withView(view), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
+		Hooks: hooks.hooks, Nudge: d.nudge, Reporters: slices.Concat(d.withView(view), hooks.reporters), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
 		Stop: d.stop, StopWithin: d.scale(stopLimit), GiveUp: d.spec.Deadline,
 	}
+	if d.join != nil {
+		leave, err := d.join(ctx, run)
+		if err != nil {
+			return runner.Result{}, err
+		}
+		defer leave()
+	}
 	result, err := run.Do(ctx)
+	if err == nil && result.Outcome == rollout.Uninstalled {
+		release()
+		err = kube.Forget(ctx, d.client, d.canary)
+	}
 	if err != nil {
 		return result, d.classify(err)
 	}
@@ -127,6 +157,11 @@ func (d *drive) open(ctx context.Context, f *fence) (*kube.World, error) {
 	}
 	if err := world.Preflight(ctx); err != nil {
 		return nil, d.classify(err)
+	}
+	if d.spec.Uninstall {
+		if err := world.PreflightUninstall(ctx); err != nil {
+			return nil, d.classify(err)
+		}
 	}
 	if err := world.Start(ctx, startLimit); err != nil {
 		return nil, d.classify(err)

@@ -18,16 +18,22 @@ type clusterInputs struct {
 // runInputs are the inputs of a run.
 type runInputs struct {
 	clusterInputs
+	policyInputs
+	fleetInputs
+	metricsInputs
+	driverInputs
 	Files         []string `input:"filename" short:"f" help:"file, directory or glob with the Canary and its templates; - is standard input; may be repeated"`
 	Images        []string `input:"image" help:"container=reference: the image to roll out; may be repeated; default: the change that is already in the target"`
 	Provider      string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	MetricsServer string   `input:"metrics-server" help:"address of the Prometheus of canaries that name none in spec.metricsServer"`
+	Uninstall     bool     `input:"uninstall" help:"give the traffic back to the target and remove what was made for the canary"`
 	DryRun        bool     `input:"dry-run" help:"print the plan and what would change in the cluster, and change nothing"`
 	Output        string   `input:"output" short:"o" help:"json: print the result as one JSON document on standard output"`
 }
 
 // rehearseInputs are the inputs of a rehearsal.
 type rehearseInputs struct {
+	policyInputs
 	Files    []string `input:"filename" short:"f" help:"file, directory or glob with the Canary to rehearse; default: a bundled one"`
 	Provider string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	Speed    float64  `input:"speed" help:"how many times faster than real time; default: so that the rollout takes about 15 seconds"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/traffic"
@@ -27,6 +28,7 @@ type plan struct {
 type planInputs struct {
 	provider      string
 	metricsServer string
+	policy        policy
 	templates     func(namespace, name string) (*canary.MetricTemplate, bool)
 }
 
@@ -42,6 +44,7 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		}
 	}
 	p := plan{canary: c, spec: rollout.Plan(c)}
+	in.policy.apply(&p.spec)
 	var err error
 	if c.Spec.Provider == "" {
 		add(fmt.Errorf("spec.provider: is missing and --provider is not given; supported are %s", strings.Join(traffic.List(), ", ")))
@@ -55,14 +58,18 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		if server == "" {
 			server = defaultMetricsServer
 		}
-		p.checks, err = metric.Plan(c, metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, Templates: in.templates})
+		p.checks, err = metric.Plan(c, metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, MinRequests: in.policy.minRequests, Templates: in.templates})
 		add(err)
 	}
-	_, err = workload.RefsFor(c)
+	if _, err = workload.RefsFor(c); err == nil {
+		_, err = workload.ScalersFor(c)
+	}
 	add(err)
 	for _, check := range p.checks {
 		add(metric.Lint(check))
 	}
+	_, err = gate.New(gate.Config{Canary: c}) // it calls nobody
+	add(err)
 	for _, problem := range unsupported(c) {
 		add(errors.New(problem))
 	}
@@ -81,13 +88,7 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 func unsupported(c *canary.Canary) []string {
 	var problems []string
 	say := func(field, why string) { problems = append(problems, field+": "+why) }
-	if c.Spec.AutoscalerRef != nil {
-		say("spec.autoscalerRef", "autoscalers are not supported yet; remove it to run with fixed replicas")
-	}
 	if a := c.Spec.Analysis; a != nil {
-		for i, hook := range a.Webhooks {
-			say(fmt.Sprintf("spec.analysis.webhooks[%d]", i), fmt.Sprintf("hook %q: webhooks are not supported yet", hook.Name))
-		}
 		for i, alert := range a.Alerts {
 			say(fmt.Sprintf("spec.analysis.alerts[%d]", i), fmt.Sprintf("alert %q: alerts are not supported yet", alert.Name))
 		}

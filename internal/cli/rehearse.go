@@ -70,7 +70,15 @@ func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) err
 	if err != nil {
 		return unfinished(fmt.Errorf("start the embedded cluster: %w", err))
 	}
+	hooks, err := rehearsal.StartWebhooks(ctx)
+	if err != nil {
+		return errors.Join(unfinished(err), cluster.Close())
+	}
+	p.stage.StandIns = append(p.stage.StandIns, hooks.StandIn(p.canary)...)
 	result, err := a.perform(ctx, cluster, p)
+	if closeErr := hooks.Close(); err == nil && closeErr != nil {
+		err = unfinished(fmt.Errorf("stop the stand-in of the webhooks: %w", closeErr))
+	}
 	traffic := cluster.Traffic()
 	if closeErr := cluster.Close(); err == nil && closeErr != nil {
 		err = unfinished(fmt.Errorf("stop the embedded cluster: %w", closeErr))
@@ -96,6 +104,10 @@ func (a *App) prepare(in *rehearseInputs, name string) (*play, error) {
 	if err := parseOutput(in.Output); err != nil {
 		return nil, err
 	}
+	policy, err := in.policyInputs.parse()
+	if err != nil {
+		return nil, err
+	}
 	set, err := a.rehearsed(in.Files)
 	if err != nil {
 		return nil, err
@@ -119,7 +131,7 @@ func (a *App) prepare(in *rehearseInputs, name string) (*play, error) {
 	if err != nil {
 		return nil, badInput(err)
 	}
-	p, err := compile(c, planInputs{templates: func(namespace, name string) (*canary.MetricTemplate, bool) {
+	p, err := compile(c, planInputs{policy: policy, templates: func(namespace, name string) (*canary.MetricTemplate, bool) {
 		t := templates[canary.ObjectRef{Namespace: namespace, Name: name}]
 		return t, t != nil
 	}})

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -55,6 +56,17 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err != nil {
 		return err
 	}
+	policy, err := in.policyInputs.parse()
+	if err != nil {
+		return err
+	}
+	if policy.uninstall = in.Uninstall; in.Uninstall && len(images) > 0 {
+		return badInput(errors.New("uninstall: --image rolls out and --uninstall takes away; use one of them"))
+	}
+	follows, err := in.follows()
+	if err != nil {
+		return err
+	}
 	set, err := a.read(in.Files)
 	if err != nil {
 		return err
@@ -67,15 +79,29 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err := set.Check(); err != nil {
 		return badInput(err)
 	}
+	if follows && len(args) == 0 && len(set.Canaries) > 1 {
+		return badInput(fmt.Errorf("driver: a run follows one canary and the files hold %d; name one", len(set.Canaries)))
+	}
+	if len(args) == 0 && len(set.Canaries) > 1 {
+		return a.runFleet(ctx, in, client, &set, policy)
+	}
+	if err := in.fleetInputs.alone(); err != nil {
+		return err
+	}
 	c, err := choose(&set, append(args, "")[0])
 	if err != nil {
 		return err
+	}
+	if follows {
+		return a.follow(ctx, in, &follower{
+			canary: c, client: client, clock: clock.RealClock{}, images: images, gate: policy.gateTimeout, stop: a.Stop,
+		})
 	}
 	templates, err := a.templates(ctx, client, &set, c)
 	if err != nil {
 		return err
 	}
-	p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, templates: templates})
+	p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates})
 	if err != nil {
 		return err
 	}
@@ -89,8 +115,13 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if a.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+	metrics, err := a.openMetrics(ctx, in.metricsInputs)
+	if err != nil {
+		return err
+	}
+	defer metrics.close()
 	screen := a.screen(d.clock)
-	d.reporters = []runner.Reporter{screenReporter{screen}}
+	d.reporters = append([]runner.Reporter{screenReporter{screen}}, metrics.reporters(c)...)
 	result, err := d.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {
 		err = unfinished(closeErr)

@@ -125,6 +125,9 @@ func (c *scriptCluster) query(w http.ResponseWriter, r *http.Request) {
 		return fmt.Sprintf(`{"metric":{%s},"value":[%d,%q]}`, labels, time.Now().Unix(), value)
 	}
 	result := ""
+	if answer == "NaN" && strings.HasPrefix(r.FormValue("query"), "count(") {
+		answer = "1" // how many series there are is a number
+	}
 	switch answer {
 	case "none":
 	case "two":

@@ -24,6 +24,8 @@ type Options struct {
 	Timeout            time.Duration // of a whole exchange, redirects and body included; 0 means DefaultTimeout
 	MaxBody            int64         // bytes of an answer, after decompression; 0 means DefaultMaxBody
 	InsecureSkipVerify bool          // do not verify certificates
+	NoRedirects        bool          // a redirect is an answer, and nobody goes where it leads
+	CutBody            bool          // a longer answer ends at MaxBody, instead of being an error
 }
 
 // Client sends HTTP requests. It is safe for concurrent use and keeps connections open: make one and share it.
@@ -55,10 +57,14 @@ func New(o Options) *Client {
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.InsecureSkipVerify},
 	}
+	follow := checkRedirect
+	if o.NoRedirects {
+		follow = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
 	return &Client{timeout: o.Timeout, http: &http.Client{
 		Timeout:       o.Timeout,
-		CheckRedirect: checkRedirect,
-		Transport:     &transport{base: base, agent: "penstock/" + o.Version, limit: o.MaxBody},
+		CheckRedirect: follow,
+		Transport:     &transport{base: base, agent: "penstock/" + o.Version, limit: o.MaxBody, cut: o.CutBody},
 	}}
 }
 
@@ -107,6 +113,7 @@ type transport struct {
 	base  *http.Transport
 	agent string
 	limit int64
+	cut   bool
 }
 
 // RoundTrip does not change the request: it sends a copy.
@@ -117,24 +124,30 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &capped{body: resp.Body, left: t.limit, limit: t.limit}
+	resp.Body = &capped{body: resp.Body, left: t.limit, limit: t.limit, cut: t.cut}
 	return resp, nil
 }
 
 // CloseIdleConnections lets http.Client close them.
 func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
-// capped is a body that ends with an error when it is longer than the limit.
+// capped is a body that ends with an error when it is longer than the limit, or just ends there.
 type capped struct {
 	body        io.ReadCloser
 	left, limit int64
+	cut         bool
 }
 
 func (c *capped) Read(p []byte) (int, error) {
-	if c.left < 0 {
+	switch {
+	case c.left < 0:
 		return 0, &tooLargeError{c.limit}
+	case c.left == 0 && c.cut:
+		return 0, io.EOF
 	}
-	if int64(len(p)) > c.left+1 {
+	if c.cut && int64(len(p)) > c.left {
+		p = p[:c.left]
+	} else if int64(len(p)) > c.left+1 {
 		p = p[:c.left+1] // one more than allowed, to tell an answer that ends at the limit from one that goes on
 	}
 	n, err := c.body.Read(p)

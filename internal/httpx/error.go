@@ -149,8 +149,13 @@ func Retryable(status int) bool {
 
 var urls = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>\\]+`)
 
-// Redact returns text with every URL in it redacted.
-func Redact(text string) string { return urls.ReplaceAllStringFunc(text, RedactURL) }
+// Redact returns text with every URL in it redacted. The punctuation of a sentence around a URL is no part of it.
+func Redact(text string) string {
+	return urls.ReplaceAllStringFunc(text, func(found string) string {
+		raw := strings.TrimRight(found, ".,:;!)")
+		return RedactURL(raw) + found[len(raw):]
+	})
+}
 
 // RedactURL returns a URL without user, password, query and fragment: each may hold a secret.
 func RedactURL(raw string) string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,10 +16,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/workload"
 )
-
-// gatewayGroup is the API group of the Gateway API.
-const gatewayGroup = "gateway.networking.k8s.io"
 
 // epochAnnotation says under which epoch of the lease an object was last written.
 const epochAnnotation = "penstock.dev/epoch"
@@ -33,9 +32,53 @@ func (w *World) applyObject(ctx context.Context, live canary.Objects, object *un
 	if !known {
 		return fmt.Errorf("apply %s %q: it is not one of the objects of this canary", object.GetKind(), object.GetName())
 	}
-	if ref != w.refs.Primary && contains(live[ref], object) {
+	if ref != w.refs.Primary && contains(live[ref], object, w.router.Exact(ref)...) {
 		return nil
 	}
+	return w.writeObject(ctx, live, ref, object)
+}
+
+// releaseObject is applyObject for what stays behind of a canary: what is the canary's about it has to go, too.
+func (w *World) releaseObject(ctx context.Context, live canary.Objects, object *unstructured.Unstructured) error {
+	ref, known := w.refOf(object)
+	if !known || live[ref] == nil || !workload.Owned(w.canary, ref.Kind, live[ref]) {
+		return w.applyObject(ctx, live, object)
+	}
+	if err := w.writeObject(ctx, live, ref, object); err != nil {
+		return err
+	}
+	return w.disown(ctx, ref)
+}
+
+// disown takes the Canary from the owners of an object, whoever has put it there: otherwise the object, and the traffic
+// with it, would go away with the Canary.
+func (w *World) disown(ctx context.Context, ref canary.Ref) error {
+	live, _ := w.store.snapshot()
+	object := live[ref]
+	owners := slices.DeleteFunc(slices.Clone(object.GetOwnerReferences()), func(o metav1.OwnerReference) bool {
+		return o.Kind == "Canary" && o.Name == w.canary.Name
+	})
+	if len(owners) == len(object.GetOwnerReferences()) {
+		return nil
+	}
+	if _, held := w.fence(); !held {
+		return ErrSuperseded
+	}
+	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"ownerReferences": owners, "resourceVersion": object.GetResourceVersion(),
+	}})
+	if err != nil {
+		return fmt.Errorf("release %s: %w", ref, err)
+	}
+	answer, err := w.client.patch(ctx, ref, body)
+	if err != nil {
+		return fmt.Errorf("release %s: %w", ref, err)
+	}
+	w.store.put(ref, answer)
+	return nil
+}
+
+func (w *World) writeObject(ctx context.Context, live canary.Objects, ref canary.Ref, object *unstructured.Unstructured) error {
 	epoch, held := w.fence()
 	if !held {
 		return ErrSuperseded
@@ -91,24 +134,22 @@ func (c *Client) strategicPatch(ctx context.Context, ref canary.Ref, body []byte
 }
 
 // contains reports whether a live object already has everything that a rendered one asks for. The resourceVersion is a
-// condition for writing, not something to write.
-func contains(live, rendered *unstructured.Unstructured) bool {
+// condition for writing, not something to write. The exact fields must be equal.
+func contains(live, rendered *unstructured.Unstructured, exact ...[]string) bool {
 	if live == nil {
 		return false
 	}
 	want := rendered.DeepCopy()
 	unstructured.RemoveNestedField(want.Object, "metadata", "resourceVersion")
-	return within(want.Object, live.Object) && sameRules(want, live)
+	return within(want.Object, live.Object) &&
+		!slices.ContainsFunc(exact, func(field []string) bool { return !equal(want, live, field) }) && sameScaler(want, live)
 }
 
-// sameRules compares the rules of a route to the letter. Their list is one field to the API and is rendered from the live
-// one, so that what a rule no longer has, such as a mirror, is a difference too.
-func sameRules(want, live *unstructured.Unstructured) bool {
-	if want.GroupVersionKind().Group != gatewayGroup {
-		return true
-	}
-	a, _, _ := unstructured.NestedFieldNoCopy(want.Object, "spec", "rules")
-	b, _, _ := unstructured.NestedFieldNoCopy(live.Object, "spec", "rules")
+// equal compares a field to the letter, unless the rendered object does not have it. What the live one no longer should
+// have is a difference too.
+func equal(want, live *unstructured.Unstructured, field []string) bool {
+	a, _, _ := unstructured.NestedFieldNoCopy(want.Object, field...)
+	b, _, _ := unstructured.NestedFieldNoCopy(live.Object, field...)
 	return a == nil || within(b, a)
 }
 

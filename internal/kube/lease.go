@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
@@ -21,6 +22,8 @@ const (
 	retryPeriod   = 4 * time.Second
 	renewTimeout  = 3 * time.Second // of one request: one that hangs must leave time for another
 )
+
+var leaseGVR = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 
 // Lease makes one run the only writer of a canary. Its epoch grows with every change of hands.
 type Lease struct {

@@ -9,12 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/penstock-dev/penstock/internal/rehearsal"
 )
-
-var leaseGVR = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 
 func (f *fixture) acquire(id string, limit time.Duration) *Lease {
 	f.t.Helper()

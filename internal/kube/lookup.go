@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -82,7 +81,7 @@ func (c *Client) get(ctx context.Context, gvr schema.GroupVersionResource, names
 // CheckImages reports containers that the target does not have.
 func (w *World) CheckImages(images map[string]string) error {
 	live, _ := w.store.snapshot()
-	target, err := workload.Read[appsv1.Deployment](live[w.refs.Target])
+	target, err := workload.FromObject(live[w.refs.Target])
 	if err != nil || target == nil || len(images) == 0 {
 		return err
 	}

@@ -12,13 +12,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	authorization "k8s.io/api/authorization/v1"
-
-	"github.com/penstock-dev/penstock/internal/workload"
 )
 
 // Permission is one verb on one resource that a run needs.
 type Permission struct {
 	Verb, Group, Resource, Subresource, Namespace string
+
+	Name string // of the only object that it is needed for; empty: of any
 }
 
 // String returns the permission as an admin reads it.
@@ -30,10 +30,14 @@ func (p Permission) String() string {
 	if p.Group != "" {
 		resource += "." + p.Group
 	}
+	if p.Name != "" {
+		resource += fmt.Sprintf(" %q", p.Name)
+	}
 	return fmt.Sprintf("%s %s in namespace %q", p.Verb, resource, p.Namespace)
 }
 
-// Permissions lists what a run of this canary does, and nothing more.
+// Permissions lists what a run of this canary does, and nothing more. Which ConfigMaps and Secrets it reads and copies is
+// known, and asked for, once the target has been read; see Start.
 func (w *World) Permissions() []Permission {
 	var all []Permission
 	add := func(gvr schema.GroupVersionResource, sub, namespace string, verbs ...string) {
@@ -47,21 +51,25 @@ func (w *World) Permissions() []Permission {
 	for _, ref := range w.watched() {
 		add(ref.GroupVersionResource, "", ref.Namespace, "list", "watch", "create", "patch")
 	}
-	add(w.refs.Target.GroupVersionResource, "scale", w.refs.Target.Namespace, "patch")
-	add(workload.PodGVR, "", w.canary.Namespace, "list", "watch")
+	if w.refs.Scale != "" {
+		add(w.refs.Target.GroupVersionResource, w.refs.Scale, w.refs.Target.Namespace, "patch")
+	}
+	add(w.refs.Parts, "", w.canary.Namespace, "list", "watch")
 	add(configMapGVR, "", w.canary.Namespace, "get", "create", "update")
-	add(schema.GroupVersionResource{Group: "coordination.k8s.io", Resource: "leases"}, "", w.canary.Namespace, "get", "create", "update")
-	return all
+	add(leaseGVR, "", w.canary.Namespace, "get", "create", "update")
+	return append(all, w.configPermissions()...)
 }
 
 // Preflight asks the API server whether this run may do what it needs, before anything is touched. Every missing
 // permission is named.
-func (w *World) Preflight(ctx context.Context) error {
+func (w *World) Preflight(ctx context.Context) error { return w.require(ctx, w.Permissions()) }
+
+func (w *World) require(ctx context.Context, permissions []Permission) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	rules := map[string][]authorization.ResourceRule{}
 	var missing []error
-	for _, p := range w.Permissions() {
+	for _, p := range permissions {
 		if _, asked := rules[p.Namespace]; !asked {
 			rules[p.Namespace] = w.client.rules(ctx, p.Namespace)
 		}
@@ -82,7 +90,7 @@ func (w *World) Preflight(ctx context.Context) error {
 	return nil
 }
 
-// granted reports whether a rule grants the permission to every object.
+// granted reports whether a rule grants the permission to every object that it is needed for.
 func (p Permission) granted(r authorization.ResourceRule) bool {
 	resource := p.Resource
 	if p.Subresource != "" {
@@ -91,7 +99,8 @@ func (p Permission) granted(r authorization.ResourceRule) bool {
 	has := func(list []string, wanted ...string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return s == "*" || slices.Contains(wanted, s) })
 	}
-	return len(r.ResourceNames) == 0 && has(r.Verbs, p.Verb) && has(r.APIGroups, p.Group) &&
+	named := p.Name != "" && slices.Contains(r.ResourceNames, p.Name)
+	return (len(r.ResourceNames) == 0 || named) && has(r.Verbs, p.Verb) && has(r.APIGroups, p.Group) &&
 		has(r.Resources, resource, "*/"+p.Subresource)
 }
 
@@ -108,7 +117,7 @@ func (c *Client) rules(ctx context.Context, namespace string) []authorization.Re
 func (c *Client) allowed(ctx context.Context, p Permission) (bool, string, error) {
 	review := &authorization.SelfSubjectAccessReview{Spec: authorization.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorization.ResourceAttributes{
-			Namespace: p.Namespace, Verb: p.Verb, Group: p.Group, Resource: p.Resource, Subresource: p.Subresource,
+			Namespace: p.Namespace, Verb: p.Verb, Group: p.Group, Resource: p.Resource, Subresource: p.Subresource, Name: p.Name,
 		},
 	}}
 	err := c.review(ctx, "SelfSubjectAccessReview", "selfsubjectaccessreviews", review)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,74 +14,104 @@ import (
 	"github.com/penstock-dev/penstock/internal/workload"
 )
 
-// Apply brings the cluster to what is wanted: first the primary, then the Services and the route, last the number of
-// replicas. What is already so costs no request.
+// Apply brings the cluster to what is wanted: first the primary and what configures it, then the Services and the route,
+// last the number of replicas. What is already so costs no request.
 func (w *World) Apply(ctx context.Context, want rollout.World) error {
 	if !want.Touch {
 		return nil
 	}
 	live, _ := w.store.snapshot()
-	target, err := workload.Read[appsv1.Deployment](live[w.refs.Target])
+	target, primary, err := w.workloads(live)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", w.refs.Target, err)
-	}
-	primary, err := workload.Read[appsv1.Deployment](live[w.refs.Primary])
-	if err != nil {
-		return fmt.Errorf("read %s: %w", w.refs.Primary, err)
+		return err
 	}
 	wanted, err := w.render(live, target, primary, want)
 	if err != nil {
+		return err
+	}
+	copies, err := w.copies(target, primary, want)
+	if err != nil {
+		return err
+	}
+	if err := w.applyCopies(ctx, live, copies); err != nil {
 		return err
 	}
 	for _, object := range wanted {
 		if err := w.adopt(ctx, live, object); err != nil {
 			return err
 		}
-		if err := w.applyObject(ctx, live, object); err != nil {
+		apply := w.applyObject
+		if want.Route.Handover {
+			apply = w.releaseObject
+		}
+		if err := apply(ctx, live, object); err != nil {
 			return err
 		}
+	}
+	if want.Remove {
+		return w.remove(ctx, live, primary)
+	}
+	if err := w.restartCanary(ctx, target, primary, want.Canary); err != nil {
+		return err
+	}
+	if err := w.pauseScaler(ctx, live, want.Canary); err != nil {
+		return err
 	}
 	return w.scale(ctx, target, primary, want.Canary)
 }
 
-// adopt takes over the fields of a primary that a controller made, so that what a new revision leaves out goes away.
+// adopt takes over the fields of a primary, of its autoscaler, or of a Service of theirs, that a controller made, so that
+// what is left out from now on goes away.
 func (w *World) adopt(ctx context.Context, live canary.Objects, object *unstructured.Unstructured) error {
-	primary := live[w.refs.Primary]
-	if ref, _ := w.refOf(object); ref != w.refs.Primary || primary == nil {
+	ref, _ := w.refOf(object)
+	// A Service that was there before is rendered without the canary's name: its other ports are the user's.
+	service := ref.Kind == w.refs.Apex.Kind && object.GetAnnotations()[workload.CanaryAnnotation] != ""
+	if ref != w.refs.Primary && ref != w.scaled.Primary && !service || live[ref] == nil {
 		return nil
 	}
-	patch, err := workload.Adopt(primary, FieldManager)
+	patch, err := workload.Adopt(live[ref], FieldManager)
 	if err != nil || patch == nil {
 		return err
 	}
 	if _, held := w.fence(); !held {
 		return ErrSuperseded
 	}
-	adopted, err := w.client.write(ctx, w.refs.Primary, types.JSONPatchType, patch, metav1.PatchOptions{})
+	adopted, err := w.client.write(ctx, ref, types.JSONPatchType, patch, metav1.PatchOptions{})
 	if err != nil {
-		return fmt.Errorf("take over %s: %w", w.refs.Primary, err)
+		return fmt.Errorf("take over %s: %w", ref, err)
 	}
-	w.store.put(w.refs.Primary, adopted)
+	w.store.put(ref, adopted)
+	live[ref] = adopted
 	return nil
 }
 
 // render returns every object that should be applied, in order. An object that two codecs write is merged into one.
 func (w *World) render(
-	live canary.Objects, target, primary *appsv1.Deployment, want rollout.World,
+	live canary.Objects, target, primary *workload.Workload, want rollout.World,
 ) ([]*unstructured.Unstructured, error) {
 	var wanted []*unstructured.Unstructured
 	if target == nil {
 		return w.renderRoute(live, wanted, want.Route)
 	}
-	copied := primary != nil && workload.PrimaryRevision(primary) == want.Primary
-	if want.Primary != "" && !copied && workload.Revision(target.Spec.Template) == want.Primary {
+	if want.Route.Handover {
+		return w.handOver(live, target, primary, want.Route)
+	}
+	if err := workload.Check(w.canary, target); err != nil {
+		return nil, err
+	}
+	if w.promotes(target, primary, want) {
 		object, err := workload.RenderPrimary(w.canary, target, primary)
 		if err != nil {
 			return nil, err
 		}
 		wanted = append(wanted, object)
 	}
-	services, err := workload.Services(w.canary, target, live, workload.PrimarySide)
+	if scaler, err := w.renderScaler(live, target, want.Primary); err != nil {
+		return nil, err
+	} else if scaler != nil {
+		wanted = append(wanted, scaler)
+	}
+	services, err := workload.Services(w.canary, target, primary, live)
 	if err != nil {
 		return nil, err
 	}
@@ -115,21 +144,28 @@ func (w *World) renderRoute(
 	return wanted, nil
 }
 
-// scale sets the canary's replicas through the scale subresource, so that no other field of the target is touched.
-func (w *World) scale(ctx context.Context, target, primary *appsv1.Deployment, to rollout.Scale) error {
+// scale brings the canary to the wanted size, and touches no other field of the target.
+func (w *World) scale(ctx context.Context, target, primary *workload.Workload, to rollout.Scale) error {
 	if target == nil {
 		return nil
 	}
-	n, change := workload.CanaryReplicas(target, primary, to)
-	if !change {
+	scaling := workload.ScaleCanary(target, primary, to)
+	if scaling == nil {
 		return nil
 	}
 	if _, held := w.fence(); !held {
 		return ErrSuperseded
 	}
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n)
-	if _, err := w.client.patch(ctx, w.refs.Target, patch, "scale"); err != nil {
-		return fmt.Errorf("scale %s to %d: %w", w.refs.Target, n, err)
+	var sub []string
+	if w.refs.Scale != "" {
+		sub = append(sub, w.refs.Scale)
+	}
+	answer, err := w.client.patch(ctx, w.refs.Target, scaling.Patch, sub...)
+	if err != nil {
+		return fmt.Errorf("scale %s to %s: %w", w.refs.Target, scaling.To, err)
+	}
+	if len(sub) == 0 { // a subresource answers with itself
+		w.store.put(w.refs.Target, answer)
 	}
 	return nil
 }
@@ -137,7 +173,7 @@ func (w *World) scale(ctx context.Context, target, primary *appsv1.Deployment, t
 // SetImage sets images of the target's containers, and reports whether that changed anything.
 func (w *World) SetImage(ctx context.Context, images map[string]string) (bool, error) {
 	live, _ := w.store.snapshot()
-	target, err := workload.Read[appsv1.Deployment](live[w.refs.Target])
+	target, err := workload.FromObject(live[w.refs.Target])
 	if err != nil || target == nil || len(images) == 0 {
 		return false, err
 	}
@@ -162,25 +198,31 @@ type Change struct {
 	Before, After *unstructured.Unstructured // Before is nil when the object is new
 }
 
-// Preview returns what Apply would change, without changing it.
+// Preview returns what Apply would change, without changing it. An autoscaler that cannot be used is an error.
 func (w *World) Preview(want rollout.World) ([]Change, error) {
 	live, _ := w.store.snapshot()
-	target, err := workload.Read[appsv1.Deployment](live[w.refs.Target])
+	target, primary, err := w.workloads(live)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", w.refs.Target, err)
+		return nil, err
 	}
-	primary, err := workload.Read[appsv1.Deployment](live[w.refs.Primary])
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", w.refs.Primary, err)
+	if err := workload.CheckScaler(w.canary, live); err != nil {
+		return nil, err
 	}
 	wanted, err := w.render(live, target, primary, want)
 	if err != nil {
 		return nil, err
 	}
-	var changes []Change
+	if err := w.checkCopies(target, primary); err != nil {
+		return nil, err
+	}
+	copies, err := w.copies(target, primary, want)
+	if err != nil {
+		return nil, err
+	}
+	changes := previewCopies(live, copies)
 	for _, object := range wanted {
 		ref, known := w.refOf(object)
-		if !known || ref != w.refs.Primary && contains(live[ref], object) {
+		if !known || ref != w.refs.Primary && contains(live[ref], object, w.router.Exact(ref)...) {
 			continue
 		}
 		change := Change{Ref: ref, Before: live[ref], After: object}

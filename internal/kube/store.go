@@ -2,6 +2,7 @@ package kube
 
 import (
 	"maps"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,15 +16,15 @@ import (
 type store struct {
 	mu      sync.Mutex
 	objects canary.Objects
-	pods    map[string]*unstructured.Unstructured
-	changed chan struct{} // holds one token when something changed since it was last taken
+	parts   map[string]*unstructured.Unstructured // by name
+	changed chan struct{}                         // holds one token when something changed since it was last taken
 	failure map[canary.Ref]error
 	synced  map[canary.Ref]bool // listed at least once
 }
 
 func newStore() *store {
 	return &store{
-		objects: canary.Objects{}, pods: map[string]*unstructured.Unstructured{}, changed: make(chan struct{}, 1),
+		objects: canary.Objects{}, parts: map[string]*unstructured.Unstructured{}, changed: make(chan struct{}, 1),
 		failure: map[canary.Ref]error{}, synced: map[canary.Ref]bool{},
 	}
 }
@@ -50,12 +51,12 @@ func (s *store) replace(ref canary.Ref, list []any) {
 	s.listed(ref)
 }
 
-func (s *store) replacePods(ref canary.Ref, list []any) {
+func (s *store) replaceParts(ref canary.Ref, list []any) {
 	s.mu.Lock()
-	s.pods = make(map[string]*unstructured.Unstructured, len(list))
+	s.parts = make(map[string]*unstructured.Unstructured, len(list))
 	for _, o := range list {
-		pod := o.(*unstructured.Unstructured)
-		s.pods[pod.GetName()] = pod
+		part := o.(*unstructured.Unstructured)
+		s.parts[part.GetName()] = part
 	}
 	s.mu.Unlock()
 	s.listed(ref)
@@ -92,17 +93,17 @@ func (s *store) remove(ref canary.Ref) {
 	s.signal()
 }
 
-func (s *store) putPod(o *unstructured.Unstructured) {
+func (s *store) putPart(o *unstructured.Unstructured) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pods[o.GetName()] = o
+	s.parts[o.GetName()] = o
 	s.signal()
 }
 
-func (s *store) removePod(name string) {
+func (s *store) removePart(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.pods, name)
+	delete(s.parts, name)
 	s.signal()
 }
 
@@ -114,15 +115,11 @@ func (s *store) fail(ref canary.Ref, err error) {
 	s.signal()
 }
 
-// snapshot returns the objects and the pods as they are now. The objects themselves are shared and never modified.
+// snapshot returns the objects and the parts as they are now. The objects themselves are shared and never modified.
 func (s *store) snapshot() (canary.Objects, []*unstructured.Unstructured) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pods := make([]*unstructured.Unstructured, 0, len(s.pods))
-	for _, p := range s.pods {
-		pods = append(pods, p)
-	}
-	return maps.Clone(s.objects), pods
+	return maps.Clone(s.objects), slices.Collect(maps.Values(s.parts))
 }
 
 func (s *store) failures() map[canary.Ref]error {

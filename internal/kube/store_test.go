@@ -51,8 +51,8 @@ func TestAListReplacesWhatWasKnown(t *testing.T) {
 	if live, _ := s.snapshot(); live[ref] != nil || s.missing([]canary.Ref{ref}) != nil {
 		t.Errorf("after an empty list: %v", live)
 	}
-	s.replacePods(ref, []any{version("p", "1")})
-	s.replacePods(ref, nil)
+	s.replaceParts(ref, []any{version("p", "1")})
+	s.replaceParts(ref, nil)
 	if _, pods := s.snapshot(); len(pods) != 0 {
 		t.Errorf("pods %v", pods)
 	}
@@ -62,8 +62,8 @@ func TestOneTokenIsEnoughForManyChanges(t *testing.T) {
 	t.Parallel()
 	s := newStore()
 	for range 3 {
-		s.putPod(version("p", "1"))
-		s.removePod("podinfo")
+		s.putPart(version("p", "1"))
+		s.removePart("podinfo")
 	}
 	<-s.changed
 	select {

@@ -30,6 +30,9 @@ type View struct {
 	canary *canary.Canary
 	ref    canary.Ref
 	last   canary.Status
+
+	tracked func() map[string]string // status.trackedConfigs; nil shows none
+	shown   map[string]bool          // its keys in the cluster, which a patch has to take away by name
 }
 
 // FindView looks for the Canary object in the cluster. Without the object, or without its CRD, there is no view.
@@ -50,10 +53,23 @@ func FindView(ctx context.Context, c *Client, cn *canary.Canary) (*View, error) 
 		return nil, fmt.Errorf("read %s at %s: %w", ref, c.Host, err)
 	case drivenByFlagger(live):
 		return nil, fmt.Errorf("%w: %s is driven by a Flagger controller; set spec.suspend: true on it first, "+
-			"so that only one of the two moves the traffic", ErrRefused, ref)
+			"so that only one of the two moves the traffic, or follow its rollout with --driver follow", ErrRefused, ref)
 	}
 	cn.UID = live.GetUID() // generated objects are owned by the Canary
-	return &View{client: c, canary: cn, ref: ref}, nil
+	v := &View{client: c, canary: cn, ref: ref, shown: map[string]bool{}}
+	known, _, _ := unstructured.NestedFieldNoCopy(live.Object, "status", "trackedConfigs")
+	configs, _ := known.(map[string]any)
+	for key := range configs {
+		v.shown[key] = true
+	}
+	return v, nil
+}
+
+// Track makes the status show the ConfigMaps and Secrets of a world's target.
+func (v *View) Track(w *World) {
+	if v != nil {
+		v.tracked = w.TrackedConfigs
+	}
 }
 
 // drivenByFlagger reports whether a Flagger controller has written the status and is not suspended.
@@ -87,7 +103,7 @@ func Status(spec *rollout.Spec, st *rollout.Status, target string) canary.Status
 			v.LastPromotedSpec = st.Promoted
 		}
 	}
-	if st.Step > 0 && st.Step <= len(spec.Steps) && spec.Steps[len(spec.Steps)-1].Bare {
+	if last := len(spec.Steps) - 1; st.Step > 0 && st.Step <= len(spec.Steps) && (spec.Steps[last].Bare || spec.Steps[last].Match) {
 		v.Iterations = st.Step
 	}
 	promoted := canary.Condition{
@@ -132,20 +148,49 @@ func message(st *rollout.Status, target string) string {
 
 // Write shows a status, when it differs from what was shown last.
 func (v *View) Write(ctx context.Context, s canary.Status) error {
-	if v == nil || sameStatus(&s, &v.last) {
+	if v == nil {
+		return nil
+	}
+	if v.tracked != nil {
+		s.TrackedConfigs = v.tracked()
+	}
+	if sameStatus(&s, &v.last) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	body, err := json.Marshal(map[string]any{"status": s})
+	body, err := v.patch(&s)
 	if err != nil {
 		return fmt.Errorf("write the status of %s: %w", v.ref, err)
 	}
 	if _, err := v.client.write(ctx, v.ref, types.MergePatchType, body, metav1.PatchOptions{FieldManager: FieldManager}, "status"); err != nil {
 		return fmt.Errorf("write the status of %s: %w", v.ref, err)
 	}
-	v.last = s
+	v.last, v.shown = s, map[string]bool{}
+	for key := range s.TrackedConfigs {
+		v.shown[key] = true
+	}
 	return nil
+}
+
+// patch is the merge patch that shows a status. The keys of trackedConfigs that are no more are taken away one by one.
+func (v *View) patch(s *canary.Status) ([]byte, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	var status map[string]any
+	if err := json.Unmarshal(text, &status); err != nil {
+		return nil, err
+	}
+	for key := range v.shown {
+		if _, still := s.TrackedConfigs[key]; !still {
+			if err := unstructured.SetNestedField(status, nil, "trackedConfigs", key); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return json.Marshal(map[string]any{"status": status})
 }
 
 func sameStatus(a, b *canary.Status) bool {

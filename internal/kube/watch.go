@@ -30,14 +30,15 @@ func (c *Client) watchObject(ctx context.Context, s *store, ref canary.Ref) {
 	mirror(ctx, c.lister(ref.GroupVersionResource, ref.Namespace, tweak, feed.failed), ref.String(), feed)
 }
 
-// watchPods keeps the pods that a label selector selects up to date in the store.
-func (c *Client) watchPods(ctx context.Context, s *store, pods podSelector) {
-	tweak := func(o *metav1.ListOptions) { o.LabelSelector = pods.labels }
-	feed := &podFeed{store: s, ref: canary.Ref{GroupVersionResource: pods.gvr, Kind: "Pod", Namespace: pods.namespace}}
-	mirror(ctx, c.lister(pods.gvr, pods.namespace, tweak, feed.failed), "pods "+pods.labels, feed)
+// watchParts keeps the parts that a label selector selects up to date in the store.
+func (c *Client) watchParts(ctx context.Context, s *store, parts partSelector) {
+	tweak := func(o *metav1.ListOptions) { o.LabelSelector = parts.labels }
+	feed := &partFeed{store: s, ref: canary.Ref{GroupVersionResource: parts.gvr, Namespace: parts.namespace}}
+	mirror(ctx, c.lister(parts.gvr, parts.namespace, tweak, feed.failed), parts.gvr.Resource+" "+parts.labels, feed)
 }
 
-type podSelector struct {
+// partSelector selects what workloads are made of: Pods, or the EndpointSlices of a Service.
+type partSelector struct {
 	gvr       schema.GroupVersionResource
 	namespace string
 	labels    string
@@ -96,23 +97,23 @@ func (f *objectFeed) Replace(list []any, _ string) error {
 	return nil
 }
 
-// podFeed is where the reflector of the pods writes.
-type podFeed struct {
+// partFeed is where the reflector of the parts writes.
+type partFeed struct {
 	store *store
 	ref   canary.Ref
 }
 
-func (f *podFeed) Add(o any) error    { f.store.putPod(o.(*unstructured.Unstructured)); return nil }
-func (f *podFeed) Update(o any) error { return f.Add(o) }
-func (f *podFeed) Resync() error      { return nil }
-func (f *podFeed) failed(err error)   { f.store.fail(f.ref, err) }
+func (f *partFeed) Add(o any) error    { f.store.putPart(o.(*unstructured.Unstructured)); return nil }
+func (f *partFeed) Update(o any) error { return f.Add(o) }
+func (f *partFeed) Resync() error      { return nil }
+func (f *partFeed) failed(err error)   { f.store.fail(f.ref, err) }
 
-func (f *podFeed) Delete(o any) error {
-	f.store.removePod(o.(*unstructured.Unstructured).GetName())
+func (f *partFeed) Delete(o any) error {
+	f.store.removePart(o.(*unstructured.Unstructured).GetName())
 	return nil
 }
 
-func (f *podFeed) Replace(list []any, _ string) error {
-	f.store.replacePods(f.ref, list)
+func (f *partFeed) Replace(list []any, _ string) error {
+	f.store.replaceParts(f.ref, list)
 	return nil
 }

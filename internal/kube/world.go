@@ -9,11 +9,7 @@ import (
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -28,12 +24,14 @@ type World struct {
 	router traffic.Router
 	refs   workload.Refs
 	routes []canary.Ref
+	scaled workload.Scalers
 	store  *store
 	fence  func() (epoch int64, held bool)
 
-	wait     sync.WaitGroup
-	pods     sync.Once
-	openPods func(podSelector) // set by Start
+	wait      sync.WaitGroup
+	parts     sync.Once
+	openParts func(partSelector) // set by Start
+	configs   configs
 }
 
 // NewWorld prepares the world of a canary. The fence says under which epoch this run may write, and whether it still may.
@@ -42,13 +40,20 @@ func NewWorld(c *Client, cn *canary.Canary, r traffic.Router, fence func() (int6
 	if err != nil {
 		return nil, err
 	}
-	return &World{client: c, canary: cn, router: r, refs: refs, routes: r.Refs(cn), store: newStore(), fence: fence}, nil
+	scaled, err := workload.ScalersFor(cn)
+	if err != nil {
+		return nil, err
+	}
+	return &World{
+		client: c, canary: cn, router: r, refs: refs, routes: r.Refs(cn), scaled: scaled, store: newStore(), fence: fence,
+	}, nil
 }
 
 // watched lists every object that the rollout looks at, each once.
 func (w *World) watched() []canary.Ref {
-	all := []canary.Ref{w.refs.Target, w.refs.Primary, w.refs.Apex, w.refs.PrimaryService, w.refs.CanaryService}
-	for _, ref := range w.routes {
+	var all []canary.Ref
+	ours := []canary.Ref{w.refs.Target, w.refs.Primary, w.refs.Apex, w.refs.PrimaryService, w.refs.CanaryService}
+	for _, ref := range slices.Concat(ours, w.scaled.Refs(), w.routes) {
 		if !slices.Contains(all, ref) {
 			all = append(all, ref)
 		}
@@ -60,26 +65,36 @@ func (w *World) watched() []canary.Ref {
 // waits for them.
 func (w *World) Start(ctx context.Context, limit time.Duration) error {
 	refs := w.watched()
-	w.openPods = func(pods podSelector) { w.wait.Go(func() { w.client.watchPods(ctx, w.store, pods) }) }
+	w.openParts = func(parts partSelector) { w.wait.Go(func() { w.client.watchParts(ctx, w.store, parts) }) }
+	open := func(ref canary.Ref) { w.wait.Go(func() { w.client.watchObject(ctx, w.store, ref) }) }
+	w.configs.open = open
 	for _, ref := range refs {
-		w.wait.Go(func() { w.client.watchObject(ctx, w.store, ref) })
+		open(ref)
 	}
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if err := w.synced(bounded, limit, func() []canary.Ref { return refs }); err != nil {
+		return err
+	}
+	return w.startConfigs(bounded, limit)
+}
+
+// synced waits until every watch has answered once.
+func (w *World) synced(ctx context.Context, limit time.Duration, refs func() []canary.Ref) error {
 	for {
-		missing := w.store.missing(refs)
+		missing := w.store.missing(refs())
 		if len(missing) == 0 {
 			return nil
 		}
-		select {
-		case <-w.store.changed:
-		case <-bounded.Done():
-			return w.notSynced(missing, limit)
-		}
-		for ref, err := range w.store.missing(refs) {
+		for ref, err := range missing {
 			if err != nil && (permanent(err) || apierrors.IsNotFound(err)) {
 				return fmt.Errorf("%w: at %s: watch %s: %w", ErrRefused, w.client.Host, ref, served(err))
 			}
+		}
+		select {
+		case <-w.store.changed:
+		case <-ctx.Done():
+			return w.notSynced(missing, limit)
 		}
 	}
 }
@@ -104,53 +119,51 @@ func (w *World) Changed() <-chan struct{} { return w.store.changed }
 
 // Observe reads the caches of the watches: it costs no request.
 func (w *World) Observe(now time.Time) (rollout.Observation, error) {
-	live, podObjects := w.store.snapshot()
+	live, parts := w.store.snapshot()
 	absent := workload.Report(nil, nil, workload.Ready{Now: now})
 	o := rollout.Observation{Now: now, Target: absent, Primary: absent}
-	target, err := workload.Read[appsv1.Deployment](live[w.refs.Target])
+	target, primary, err := w.workloads(live)
 	if err != nil {
-		return o, fmt.Errorf("read %s: %w", w.refs.Target, err)
-	}
-	primary, err := workload.Read[appsv1.Deployment](live[w.refs.Primary])
-	if err != nil {
-		return o, fmt.Errorf("read %s: %w", w.refs.Primary, err)
-	}
-	pods := make([]*corev1.Pod, 0, len(podObjects))
-	for _, object := range podObjects {
-		pod, err := workload.Read[corev1.Pod](object)
-		if err != nil {
-			return o, fmt.Errorf("read pod %q: %w", object.GetName(), err)
-		}
-		pods = append(pods, pod)
+		return o, err
 	}
 	if target != nil {
-		w.startPods(target)
-		o.Target = workload.Report(target, pods, workload.Ready{
-			Revision: workload.Revision(target.Spec.Template), Threshold: w.canary.Spec.Analysis.CanaryReady(), Now: now, Deadline: w.canary.ProgressDeadline(),
+		w.startParts(target)
+		o.Target = workload.Report(target, parts, workload.Ready{
+			Revision: workload.TargetRevision(target), Threshold: w.canary.Spec.Analysis.CanaryReady(), Now: now, Deadline: w.canary.ProgressDeadline(),
 		})
 	}
 	if primary != nil {
-		o.Primary = workload.Report(primary, pods, workload.Ready{
+		o.Primary = workload.Report(primary, parts, workload.Ready{
 			Revision: workload.PrimaryRevision(primary), Threshold: w.canary.Spec.Analysis.PrimaryReady(), Now: now, Deadline: w.canary.ProgressDeadline(),
 		})
 	}
+	w.observeConfigs(target, primary, &o)
+	w.observeScalers(&o, scalerView{live, parts, target, primary})
 	o.Route = w.router.Read(w.canary, live)
 	return o, nil
 }
 
-// startPods opens the watch of the pods of target and primary, as soon as the label that they share is known.
-func (w *World) startPods(target *appsv1.Deployment) {
-	w.pods.Do(func() {
-		key, value, err := workload.Label(target)
+// readWorkloads reads the target and the primary; one that does not exist is nil.
+func (w *World) readWorkloads(live canary.Objects) (target, primary *workload.Workload, err error) {
+	if target, err = workload.FromObject(live[w.refs.Target]); err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", w.refs.Target, err)
+	}
+	if primary, err = workload.FromObject(live[w.refs.Primary]); err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", w.refs.Primary, err)
+	}
+	if target != nil {
+		target.Floor = workload.ScalerMin(live[w.scaled.Target])
+	}
+	return target, primary, nil
+}
+
+// startParts opens the watch of what target and primary are made of, as soon as it is known how to select it.
+func (w *World) startParts(target *workload.Workload) {
+	w.parts.Do(func() {
+		labels, err := workload.SelectParts(&w.refs, target)
 		if err != nil {
 			return // said by Apply, which cannot go on without it
 		}
-		either, err := labels.NewRequirement(key, selection.In, []string{value, value + "-primary"})
-		if err != nil {
-			return
-		}
-		w.openPods(podSelector{
-			gvr: workload.PodGVR, namespace: w.refs.Target.Namespace, labels: labels.NewSelector().Add(*either).String(),
-		})
+		w.openParts(partSelector{gvr: w.refs.Parts, namespace: w.refs.Target.Namespace, labels: labels})
 	})
 }

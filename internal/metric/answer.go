@@ -23,6 +23,7 @@ type Answer struct {
 	Value   float64 // when Outcome is Number
 	Raw     string  // what came back, capped and printable
 	Message string  // when Outcome is not Number: what is wrong, as one line
+	Lasting bool    // the query itself is wrong: asking again will not help
 }
 
 // maxRaw is how many bytes of a foreign answer are shown.

@@ -18,6 +18,7 @@ type Builtin struct {
 	SuccessRate   string // template of a query that answers percent
 	Duration      string // template of a query that answers milliseconds
 	DurationMeans string // which duration that is, in words
+	Count         string // template of a query that answers the number of requests in the window
 
 	// Request returns what one finished request adds to the metrics that are scraped with this router, the app's own
 	// included. A store that sees a series for the first time has to write a zero before it: to PromQL, a counter that

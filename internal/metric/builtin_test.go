@@ -87,6 +87,7 @@ type traffic struct {
 	slowOf100    int // answered in 2 s instead
 	canary       bool
 	primaryFails bool
+	atLeast      int // requests that are asked for
 }
 
 func (tr traffic) served(i int, toCanary bool) metric.Served {
@@ -110,8 +111,8 @@ func (tr traffic) served(i int, toCanary bool) metric.Served {
 	return s
 }
 
-// judged runs the traffic through a router's own metrics and the real builtin queries through Prometheus' own engine.
-func (tr traffic) judged(t *testing.T) map[string]rollout.CheckResult {
+// stored runs the traffic through a router's own metrics, and returns what was scraped and when that ended.
+func (tr traffic) stored(t *testing.T) (storage.Storage, time.Time) {
 	t.Helper()
 	b, err := metric.BuiltinFor(tr.provider)
 	if err != nil {
@@ -136,12 +137,21 @@ func (tr traffic) judged(t *testing.T) map[string]rollout.CheckResult {
 		}
 		s.store(t, db, at)
 	}
+	return db, at
+}
+
+// judged judges the traffic by the real builtin queries, with Prometheus' own engine.
+func (tr traffic) judged(t *testing.T) map[string]rollout.CheckResult {
+	t.Helper()
+	db, at := tr.stored(t)
 	c := podinfo(
 		canary.Metric{Name: metric.SuccessRate, Interval: "1m", ThresholdRange: atLeast(99)},
 		canary.Metric{Name: metric.Duration, Interval: "1m", Threshold: ptr(500)},
 	)
 	c.Spec.Provider, c.Spec.TargetRef.Name, c.Spec.Service.Name = tr.provider, tr.target, ""
-	checks, err := metric.Plan(c, inputs())
+	in := inputs()
+	in.MinRequests = tr.atLeast
+	checks, err := metric.Plan(c, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +160,11 @@ func (tr traffic) judged(t *testing.T) map[string]rollout.CheckResult {
 		if err := metric.Lint(check); err != nil {
 			t.Fatal(err)
 		}
-		results[check.Name] = metric.Judge(check, evaluated(t, db, check.Query, at))
+		result := metric.Judge(check, evaluated(t, db, check.Query, at))
+		if check.Count != "" {
+			result = metric.Enough(check, result, evaluated(t, db, check.Count, at))
+		}
+		results[check.Name] = result
 	}
 	return results
 }
@@ -158,7 +172,11 @@ func (tr traffic) judged(t *testing.T) map[string]rollout.CheckResult {
 // evaluated asks Prometheus' engine, and sends what it says through the codec as the server's API would.
 func evaluated(t *testing.T, db storage.Storage, query string, at time.Time) metric.Answer {
 	t.Helper()
-	engine := promqltest.NewTestEngine(t, false, 0, 1e6)
+	return evaluatedBy(t, promqltest.NewTestEngine(t, false, 0, 1e6), db, query, at)
+}
+
+func evaluatedBy(t *testing.T, engine *promql.Engine, db storage.Storage, query string, at time.Time) metric.Answer {
+	t.Helper()
 	q, err := engine.NewInstantQuery(context.Background(), db, nil, query, at)
 	if err != nil {
 		t.Fatal(err)
@@ -202,6 +220,10 @@ func TestBuiltinsJudgeTheCanaryByItsOwnRequests(t *testing.T) {
 			{"every request is slow", with(func(tr *traffic) { tr.took = 800 * time.Millisecond }), rollout.Pass, rollout.Fail, 100, 500, 1000},
 			{"a slow tail is seen, which a mean would hide", with(func(tr *traffic) { tr.slowOf100 = 5 }), rollout.Pass, rollout.Fail, 100, 1000, 2500},
 			{"without requests there is no data", with(func(tr *traffic) { tr.canary = false }), rollout.NoData, rollout.NoData, 0, 0, 0},
+			{"as many requests as are asked for", with(func(tr *traffic) { tr.atLeast = 1200 }), rollout.Pass, rollout.Pass, 100, 10, 25},
+			{"one request less than is asked for", with(func(tr *traffic) { tr.atLeast = 1201 }), rollout.NoData, rollout.NoData, 0, 0, 0},
+			{"too few requests of which some fail", with(func(tr *traffic) { tr.atLeast, tr.errorsOf100 = 5000, 50 }), rollout.NoData, rollout.NoData, 0, 0, 0},
+			{"no requests where some are asked for", with(func(tr *traffic) { tr.atLeast, tr.canary = 1, false }), rollout.NoData, rollout.NoData, 0, 0, 0},
 			{"a target with a dot in its name", with(func(tr *traffic) { tr.target = "pod.info" }), rollout.Pass, rollout.Pass, 100, 10, 25},
 		} {
 			t.Run(provider+": "+c.name, func(t *testing.T) {
@@ -230,7 +252,7 @@ func TestEveryBuiltinIsWhole(t *testing.T) {
 			t.Errorf("provider %q: %v", provider, err)
 		}
 		b, err := metric.BuiltinFor(provider)
-		if err != nil || b.SuccessRate == "" || b.Duration == "" || b.DurationMeans == "" || b.Request == nil {
+		if err != nil || b.SuccessRate == "" || b.Duration == "" || b.Count == "" || b.DurationMeans == "" || b.Request == nil {
 			t.Errorf("provider %q: %+v, %v", provider, b, err)
 		}
 	}

@@ -6,6 +6,8 @@
 //	Request source, query           -> request  one codec per provider
 //	Parse   status, body            -> answer
 //	Judge   check, answer           -> rollout.CheckResult
+//	Enough  check, result, count    -> rollout.CheckResult   too few requests are no data
+//	Clues   query                   -> what must exist for it to have an answer
 //
 // An answer is one number or it is not a pass: no data, several series and an unreadable answer are told apart and shown
 // with the query and what came back.

@@ -6,5 +6,6 @@ var gatewayAPI = Builtin{
 	SuccessRate:   kubernetes.SuccessRate,
 	Duration:      kubernetes.Duration,
 	DurationMeans: kubernetes.DurationMeans,
+	Count:         kubernetes.Count,
 	Request:       app,
 }

@@ -20,6 +20,9 @@ type Check struct {
 	Min, Max *float64 // both included; at least one is set
 	Unit     string   // "%", "ms" or empty
 	Means    string   // what the value is, in words; empty for queries of the user
+
+	Count   string  // rendered query for the number of requests in the window; empty when nobody asks for a number
+	AtLeast float64 // requests below which the check has no data
 }
 
 // SecretRef names the Secret that holds the credentials of a provider.

@@ -16,5 +16,7 @@ var kubernetes = Builtin{
 )`,
 	DurationMeans: "99th percentile, as the app measures it",
 
+	Count: `sum(increase(http_request_duration_seconds_count{kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ pods }}"}[{{ interval }}]))`,
+
 	Request: app,
 }

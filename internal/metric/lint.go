@@ -19,10 +19,13 @@ func Lint(c Check) error {
 	return nil
 }
 
-// lintPromQL accepts what some Prometheus accepts: experimental functions are a setting of the server, which is unknown
-// here.
+// promQL accepts what some Prometheus accepts: experimental functions are a setting of the server, which is unknown here.
+func promQL() parser.Parser {
+	return parser.NewParser(parser.Options{EnableExperimentalFunctions: true, EnableBinopFillModifiers: true})
+}
+
 func lintPromQL(query string) error {
-	expr, err := parser.NewParser(parser.Options{EnableExperimentalFunctions: true, EnableBinopFillModifiers: true}).ParseExpr(query)
+	expr, err := promQL().ParseExpr(query)
 	if err != nil {
 		var all parser.ParseErrors
 		if errors.As(err, &all) && len(all) > 0 {

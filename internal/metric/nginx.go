@@ -24,6 +24,8 @@ var nginx = Builtin{
 )`,
 	DurationMeans: "99th percentile, as the ingress controller measures it (Flagger: mean time to connect)",
 
+	Count: `sum(increase(nginx_ingress_controller_requests{namespace="{{ namespace }}",ingress="{{ ingress }}",canary!=""}[{{ interval }}]))`,
+
 	Request: nginxRequest,
 }
 

@@ -21,6 +21,9 @@ type Inputs struct {
 	// spec.metricsServer is empty.
 	MetricsServer string
 
+	// MinRequests is how many requests a builtin check needs in its window; with fewer it has no data. 0 asks for none.
+	MinRequests int
+
 	// Templates looks a MetricTemplate up.
 	Templates func(namespace, name string) (*canary.MetricTemplate, bool)
 }
@@ -96,7 +99,8 @@ func (p *planner) check() Check {
 func (p *planner) vars() Vars {
 	spec := &p.canary.Spec
 	v := Vars{
-		Name: p.canary.Name, Namespace: p.canary.Namespace, Target: spec.TargetRef.Name, Service: p.canary.ServiceName(),
+		Name: p.canary.Name, Namespace: p.canary.Namespace, Kind: spec.TargetRef.Kind, Target: spec.TargetRef.Name,
+		Service: p.canary.ServiceName(),
 		Ingress: spec.TargetRef.Name, Route: spec.TargetRef.Name, Variables: p.metric.TemplateVariables,
 	}
 	if spec.IngressRef != nil {
@@ -147,6 +151,12 @@ func (p *planner) builtin(c *Check, v Vars) {
 		query, c.Unit, c.Means = b.Duration, "ms", b.DurationMeans
 	}
 	p.render(c, ".name", func() (string, error) { return renderBuiltin(query, v) })
+	if p.in.MinRequests > 0 {
+		c.AtLeast = float64(p.in.MinRequests)
+		if c.Count, err = renderBuiltin(b.Count, v); err != nil {
+			p.problem(".name", "%w", err)
+		}
+	}
 }
 
 func (p *planner) template(c *Check, v Vars) {

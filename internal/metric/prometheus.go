@@ -14,12 +14,21 @@ import (
 )
 
 // prometheus asks the HTTP API of Prometheus, and of what speaks it too: Thanos, Mimir, Cortex, VictoriaMetrics.
-var prometheus = Provider{Request: prometheusRequest, Parse: prometheusParse, Lint: lintPromQL}
+var prometheus = Provider{
+	Request: prometheusRequest, Parse: prometheusParse, Lint: lintPromQL,
+	Clues: promQLClues, Names: prometheusNames, ParseNames: prometheusParseNames,
+}
 
 // maxQueryURL is the length of a query string that every proxy on the way accepts. Longer ones are sent as a form.
 const maxQueryURL = 4 << 10
 
 func prometheusRequest(s Source, q Query) (Request, error) {
+	// No time is sent: the server's own clock is the one that its samples were stamped with.
+	return prometheusCall(s, url.Values{"query": {q.Text}}, "query")
+}
+
+// prometheusCall makes the request for a path of the API.
+func prometheusCall(s Source, values url.Values, path ...string) (Request, error) {
 	u, err := parseAddress(s.Address)
 	if err != nil {
 		return Request{}, err
@@ -37,9 +46,8 @@ func prometheusRequest(s Source, q Query) (Request, error) {
 		r.Header["Authorization"] = []string{auth}
 	}
 	u.User = nil // it is in the header now, so that no error message can show it
-	u = u.JoinPath("api", "v1", "query")
-	// No time is sent: the server's own clock is the one that its samples were stamped with.
-	form := url.Values{"query": {q.Text}}.Encode()
+	u = u.JoinPath("api", "v1").JoinPath(path...)
+	form := values.Encode()
 	if len(form) > maxQueryURL {
 		r.Method, r.Body = "POST", form
 		r.Header["Content-Type"] = []string{"application/x-www-form-urlencoded"}
@@ -103,7 +111,10 @@ func prometheusParse(status int, body []byte) Answer {
 	err := json.Unmarshal(body, &b)
 	switch {
 	case err == nil && b.Status == "error":
-		return Answer{Raw: raw, Message: fmt.Sprintf("the server refused the query (%s, HTTP %d): %s", b.ErrorType, status, Shown([]byte(b.Error)))}
+		return Answer{
+			Raw: raw, Lasting: b.ErrorType == "bad_data",
+			Message: fmt.Sprintf("the server refused the query (%s, HTTP %d): %s", b.ErrorType, status, Shown([]byte(b.Error))),
+		}
 	case status == 401 || status == 403:
 		return Answer{Raw: raw, Message: fmt.Sprintf("HTTP %d: the server wants other credentials; it said: %s", status, said(raw))}
 	case status < 200 || status > 299:
@@ -141,9 +152,9 @@ func prometheusResult(kind model.ValueType, result json.RawMessage) Answer {
 		}
 		return vector(v)
 	case model.ValMatrix:
-		return Answer{Message: "the query answers a range of samples for each series; one number is expected: use rate(), increase() or an _over_time() function"}
+		return Answer{Lasting: true, Message: "the query answers a range of samples for each series; one number is expected: use rate(), increase() or an _over_time() function"}
 	case model.ValString:
-		return Answer{Message: "the query answers a text; one number is expected"}
+		return Answer{Lasting: true, Message: "the query answers a text; one number is expected"}
 	case model.ValNone:
 	}
 	return Answer{Message: fmt.Sprintf("the query answers a result of type %q; a scalar or a vector is expected", Shown([]byte(kind.String())))}
@@ -182,12 +193,12 @@ func vector(v model.Vector) Answer {
 		for _, s := range v[:min(len(v), cap(names))] {
 			names = append(names, Shown([]byte(s.Metric.String())))
 		}
-		return Answer{Outcome: Several, Message: fmt.Sprintf(
+		return Answer{Outcome: Several, Lasting: true, Message: fmt.Sprintf(
 			"the query answers %d series, one is expected: use sum() or another aggregation; the first are %s", len(v), strings.Join(names, ", "))}
 	case v[0] == nil:
 		return Answer{}
 	case v[0].Histogram != nil:
-		return Answer{Message: "the query answers a histogram; one number is expected: use histogram_quantile()"}
+		return Answer{Lasting: true, Message: "the query answers a histogram; one number is expected: use histogram_quantile()"}
 	}
 	return number(float64(v[0].Value))
 }

@@ -60,6 +60,17 @@ type Provider struct {
 
 	// Lint checks a rendered query without asking anybody.
 	Lint func(query string) error
+
+	// Clues returns what must exist for a rendered query to have an answer, in the order in which a person would look. It
+	// is nil for a provider whose queries do not tell.
+	Clues func(query string) []Clue
+
+	// Names returns the request for the names that there are instead of what a clue looks for: those of all metrics, or
+	// the labels of its metric. now bounds how far the provider looks back. It is nil where there is no such request.
+	Names func(s Source, c Clue, now time.Time) (Request, error)
+
+	// ParseNames reads the answer to Names. An answer that cannot be read has no names.
+	ParseNames func(status int, body []byte) []string
 }
 
 // providers maps spec.provider.type of a MetricTemplate to its codec. Each entry has a file, a line here and a folder

@@ -20,6 +20,7 @@ const (
 type Vars struct {
 	Name      string            // of the canary
 	Namespace string            // of the canary
+	Kind      string            // spec.targetRef.kind
 	Target    string            // spec.targetRef.name
 	Service   string            // the apex Service
 	Ingress   string            // spec.ingressRef.name, or the target's name
@@ -49,12 +50,21 @@ func Render(query string, v Vars) (string, error) { return render(query, v.funct
 // renderBuiltin knows one function more: pods, a pattern for the names of the target's pods.
 func renderBuiltin(query string, v Vars) (string, error) {
 	functions := v.functions()
-	functions["pods"] = func() string {
-		// Two parts follow the name of a Deployment, so the pods of <target>-primary do not match. A dot would match any
-		// character; [.] needs no escape in a PromQL string.
-		return strings.ReplaceAll(v.Target, ".", "[.]") + "-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
-	}
+	functions["pods"] = v.pods
 	return render(query, functions)
+}
+
+// pods is a pattern for the names of the target's pods that those of <target>-primary do not match: two parts follow the
+// name of a Deployment, one that of a DaemonSet. A dot would match any character; [.] needs no escape in a PromQL string.
+func (v Vars) pods() (string, error) {
+	name := strings.ReplaceAll(v.Target, ".", "[.]")
+	switch v.Kind {
+	case "DaemonSet":
+		return name + "-[0-9a-zA-Z]+", nil
+	case "Service":
+		return "", errors.New("it is asked by the names of the target's pods, which a Service does not tell; use a templateRef")
+	}
+	return name + "-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)", nil
 }
 
 func render(query string, functions template.FuncMap) (string, error) {

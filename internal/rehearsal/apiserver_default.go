@@ -38,6 +38,17 @@ func defaultDeployment(spec *appsv1.DeploymentSpec) {
 	defaultPod(&spec.Template.Spec)
 }
 
+func defaultDaemonSet(spec *appsv1.DaemonSetSpec) {
+	fillPtr(&spec.RevisionHistoryLimit, 10)
+	fill(&spec.UpdateStrategy.Type, appsv1.RollingUpdateDaemonSetStrategyType)
+	if spec.UpdateStrategy.Type == appsv1.RollingUpdateDaemonSetStrategyType {
+		fillPtr(&spec.UpdateStrategy.RollingUpdate, appsv1.RollingUpdateDaemonSet{})
+		fillPtr(&spec.UpdateStrategy.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
+		fillPtr(&spec.UpdateStrategy.RollingUpdate.MaxSurge, intstr.FromInt32(0))
+	}
+	defaultPod(&spec.Template.Spec)
+}
+
 func defaultPod(spec *corev1.PodSpec) {
 	fill(&spec.RestartPolicy, corev1.RestartPolicyAlways)
 	fill(&spec.DNSPolicy, corev1.DNSClusterFirst)

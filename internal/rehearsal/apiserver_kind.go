@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -34,8 +35,8 @@ func (k Kind) GVR() schema.GroupVersionResource {
 // Singular returns the lower-case name of one object.
 func (k Kind) Singular() string { return strings.ToLower(k.Kind) }
 
-// DefaultKinds are the kinds of a cluster with the Gateway API installed and no Flagger.
-func DefaultKinds() []Kind { return slices.Concat(BuiltinKinds(), GatewayKinds()) }
+// DefaultKinds are the kinds of a cluster with the Gateway API and KEDA installed and no Flagger.
+func DefaultKinds() []Kind { return slices.Concat(BuiltinKinds(), GatewayKinds(), KedaKinds()) }
 
 // BuiltinKinds are the kinds that every cluster has, of those that a rollout touches.
 func BuiltinKinds() []Kind {
@@ -54,10 +55,19 @@ func BuiltinKinds() []Kind {
 		{GroupVersionKind: v1.WithKind("Namespace"), Resource: "namespaces", ShortNames: []string{"ns"}, Status: true, Unconditional: true},
 		{GroupVersionKind: schema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"}, Resource: "events", Namespaced: true, Unconditional: true, Fields: []string{"reason", "type"}},
 		{GroupVersionKind: apps.WithKind("Deployment"), Resource: "deployments", ShortNames: []string{"deploy"}, Namespaced: true, Status: true, Scale: true, Generation: true, Unconditional: true},
+		{GroupVersionKind: apps.WithKind("DaemonSet"), Resource: "daemonsets", ShortNames: []string{"ds"}, Namespaced: true, Status: true, Generation: true, Unconditional: true},
 		{GroupVersionKind: apps.WithKind("ReplicaSet"), Resource: "replicasets", ShortNames: []string{"rs"}, Namespaced: true, Status: true, Scale: true, Generation: true, Unconditional: true},
+		{GroupVersionKind: schema.GroupVersionKind{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"}, Resource: "endpointslices", Namespaced: true, Generation: true, Unconditional: true},
+		{GroupVersionKind: autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), Resource: "horizontalpodautoscalers", ShortNames: []string{"hpa"}, Namespaced: true, Status: true, Unconditional: true},
 		{GroupVersionKind: schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}, Resource: "ingresses", ShortNames: []string{"ing"}, Namespaced: true, Status: true, Generation: true, Unconditional: true},
 		{GroupVersionKind: schema.GroupVersionKind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"}, Resource: "leases", Namespaced: true},
 	}
+}
+
+// KedaKinds are the custom resources of KEDA that belong to a target.
+func KedaKinds() []Kind {
+	gvk := schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"}
+	return []Kind{{GroupVersionKind: gvk, Resource: "scaledobjects", ShortNames: []string{"so"}, Namespaced: true, Status: true, Generation: true}}
 }
 
 // GatewayKinds are the custom resources of the Gateway API that routers use.

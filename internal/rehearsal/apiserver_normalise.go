@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,9 +30,13 @@ func (a *API) normalise(k *apiKind, live, object *unstructured.Unstructured, str
 	switch o := typed.(type) {
 	case *appsv1.Deployment:
 		defaultDeployment(&o.Spec)
+	case *appsv1.DaemonSet:
+		defaultDaemonSet(&o.Spec)
 	case *appsv1.ReplicaSet:
 		defaultReplicas(&o.Spec.Replicas)
 		defaultPod(&o.Spec.Template.Spec)
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		fillPtr(&o.Spec.MinReplicas, 1)
 	case *corev1.Pod:
 		defaultPod(&o.Spec)
 	case *corev1.Service:

@@ -38,6 +38,9 @@ func validateObject(k *apiKind, live, object *unstructured.Unstructured) field.E
 	case *appsv1.Deployment:
 		old, _ := before.(*appsv1.Deployment)
 		errs = append(errs, validateDeployment(old, o)...)
+	case *appsv1.DaemonSet:
+		old, _ := before.(*appsv1.DaemonSet)
+		errs = append(errs, validateDaemonSet(old, o)...)
 	case *corev1.Service:
 		old, _ := before.(*corev1.Service)
 		errs = append(errs, validateService(old, o)...)
@@ -71,6 +74,15 @@ func validateDeployment(old, d *appsv1.Deployment) field.ErrorList {
 	return append(errs, validatePod(&d.Spec.Template.Spec, spec.Child("template", "spec"))...)
 }
 
+func validateDaemonSet(old, d *appsv1.DaemonSet) field.ErrorList {
+	spec := field.NewPath("spec")
+	errs := validateSelector(d.Spec.Selector, d.Spec.Template.Labels)
+	if old != nil && !equality.Semantic.DeepEqual(old.Spec.Selector, d.Spec.Selector) {
+		errs = append(errs, field.Invalid(spec.Child("selector"), d.Spec.Selector, validation.FieldImmutableErrorMsg))
+	}
+	return append(errs, validatePod(&d.Spec.Template.Spec, spec.Child("template", "spec"))...)
+}
+
 func validateSelector(selector *metav1.LabelSelector, template map[string]string) field.ErrorList {
 	path := field.NewPath("spec", "selector")
 	if selector == nil {
@@ -81,7 +93,7 @@ func validateSelector(selector *metav1.LabelSelector, template map[string]string
 	case err != nil:
 		return field.ErrorList{field.Invalid(path, selector, "invalid label selector")}
 	case parsed.Empty():
-		return field.ErrorList{field.Invalid(path, selector, "empty selector is invalid for deployment")}
+		return field.ErrorList{field.Invalid(path, selector, "empty selector is invalid for this kind")}
 	case !parsed.Matches(labels.Set(template)):
 		return field.ErrorList{field.Invalid(field.NewPath("spec", "template", "metadata", "labels"), template,
 			"`selector` does not match template `labels`")}

@@ -82,12 +82,16 @@ func (c *Cluster) build(ctx context.Context) error {
 		return err
 	}
 	c.api = NewAPI(c.Clock, append(DefaultKinds(), FlaggerKinds()...)...)
+	var target *unstructured.Unstructured
 	for _, object := range c.options.Objects {
+		if object.GetKind() == c.refs.Target.Kind && object.GetName() == c.refs.Target.Name {
+			target = object
+		}
 		if _, err := c.api.Create(object.DeepCopy(), "rehearsal"); err != nil {
 			return fmt.Errorf("put %s %q into the embedded cluster: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
-	c.control = NewControllers(c.api, c.Clock, ControllerOptions{PodState: c.podState})
+	c.control = NewControllers(c.api, c.Clock, ControllerOptions{PodState: c.podState, NodeLabels: nodeSelector(target)})
 	if c.server, err = c.api.Listen(ctx); err != nil {
 		return err
 	}
@@ -102,7 +106,11 @@ func (c *Cluster) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.generator, err = NewGenerator(Load{URL: c.proxy.URL(), RPS: c.options.RPS, Users: clusterUsers, Seed: c.options.Seed}); err != nil {
+	visit, _ := visits(c.options.Canary)
+	c.generator, err = NewGenerator(Load{
+		URL: c.proxy.URL(), RPS: c.options.RPS, Users: clusterUsers, Seed: c.options.Seed, Visit: visit, Clock: c.Clock,
+	})
+	if err != nil {
 		return err
 	}
 	// A tenth of the load goes straight to the canary's own Service while the router sends it none, as a load test does.

@@ -1,11 +1,10 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"hash/fnv"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -55,9 +54,7 @@ func (c *Cluster) reroute(ctx context.Context) {
 	}
 	reported := c.options.Router.Read(c.options.Canary, live)
 	routing := Routing{Split: Split{Canary: int(reported.Canary), Mirror: int(reported.Mirror)}}
-	if reported.Match {
-		routing.Split.Match = insider
-	}
+	c.obey(&routing, live)
 	weight := routing.Split.Canary
 	if weight != int(c.weight.Swap(int64(weight))) {
 		c.control.Reconcile() // a crash may begin at this weight
@@ -83,10 +80,16 @@ func (c *Cluster) reroute(ctx context.Context) {
 	}
 }
 
-// insider is the group that an A/B test sends to the canary: one user in ten stands for whom spec.analysis.match selects.
-func insider(r *http.Request) bool {
-	user, err := strconv.Atoi(r.Header.Get(UserHeader))
-	return err == nil && user%10 == 0
+// obey lets the proxy do what the router's objects say of single requests: cookies, tests and copies.
+func (c *Cluster) obey(routing *Routing, live canary.Objects) {
+	for ref, object := range live {
+		switch ref.Kind {
+		case "HTTPRoute":
+			routing.obey(object, [2]string{Primary: c.refs.PrimaryService.Name, Canary: c.refs.CanaryService.Name})
+		case "Ingress":
+			routing.obeyIngress(object)
+		}
+	}
 }
 
 // readyPods are the pods of the canary's namespace that get requests, by name.
@@ -155,7 +158,7 @@ func podReady(pod *corev1.Pod) bool {
 
 // startApp starts the app of a pod. Pods of other workloads have none.
 func (c *Cluster) startApp(ctx context.Context, pod *corev1.Pod) *runningApp {
-	instance := Instance{Pod: pod.Name, Revision: pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]}
+	instance := Instance{Pod: pod.Name, Revision: podTemplateHash(pod)}
 	running := &runningApp{version: Canary, image: imageOf(&pod.Spec, c.options.Container)}
 	_, instance.Version, _ = strings.Cut(running.image, ":")
 	instance.Workload = c.refs.Target.Name
@@ -173,6 +176,11 @@ func (c *Cluster) startApp(ctx context.Context, pod *corev1.Pod) *runningApp {
 	}
 	running.App = app
 	return running
+}
+
+// podTemplateHash is what the controllers tell the pods of one template from those of another by.
+func podTemplateHash(pod *corev1.Pod) string {
+	return cmp.Or(pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], pod.Labels[appsv1.ControllerRevisionHashLabelKey])
 }
 
 // podState lets the pods of a version crash when a fault says so.

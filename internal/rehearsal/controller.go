@@ -45,13 +45,15 @@ type ControllerOptions struct {
 	RouteAfter time.Duration
 	// PodState says what becomes of the pods of a template. It is asked again at every change in the cluster and at
 	// every Reconcile, always from the goroutine of Run. Nil means that every pod becomes ready.
-	PodState func(deployment types.NamespacedName, template *corev1.PodTemplateSpec) PodOutcome
+	PodState func(workload types.NamespacedName, template *corev1.PodTemplateSpec) PodOutcome
+	// NodeLabels are what the nodes of the cluster have beside the labels that every node has.
+	NodeLabels map[string]string
 	// RouteRefused says that the gateway does not accept a route, and why. Nil, and an empty reason, accept.
 	RouteRefused func(route types.NamespacedName) (reason string)
 }
 
-// Controllers simulate what runs beside the API in a real cluster: the Deployment and ReplicaSet controllers, the
-// kubelets, and a Gateway API implementation. They act on changes of the store and on their clock, and never poll.
+// Controllers simulate what runs beside the API in a real cluster: the Deployment, ReplicaSet and
+// DaemonSet controllers, the kubelets, and a Gateway API implementation. They act on changes of the store and on their clock, and never poll.
 type Controllers struct {
 	api     *API
 	clock   clock.Clock
@@ -102,6 +104,9 @@ func (c *Controllers) Run(ctx context.Context) {
 		version := c.api.current()
 		c.wake = time.Time{}
 		c.syncDeployments()
+		c.syncDaemonSets()
+		c.forgetPods()
+		c.syncAutoscalers()
 		c.syncRoutes()
 		seen = version
 		if !c.wait(ctx, seen) {
@@ -141,7 +146,7 @@ func (c *Controllers) wait(ctx context.Context, version int64) bool {
 func (c *Controllers) concern(events []apiEvent) bool {
 	for _, event := range events {
 		switch event.key.gvr {
-		case deploymentsResource(), replicaSetsResource(), podsResource(), routesResource():
+		case deploymentsResource(), replicaSetsResource(), daemonSetsResource(), podsResource(), routesResource(), podAutoscalersResource(), scaledObjectsResource():
 			return true
 		}
 	}
@@ -168,6 +173,10 @@ func deploymentsResource() schema.GroupVersionResource {
 
 func replicaSetsResource() schema.GroupVersionResource {
 	return appsv1.SchemeGroupVersion.WithResource("replicasets")
+}
+
+func daemonSetsResource() schema.GroupVersionResource {
+	return appsv1.SchemeGroupVersion.WithResource("daemonsets")
 }
 
 func podsResource() schema.GroupVersionResource {

@@ -29,7 +29,6 @@ func (c *Controllers) syncDeployments() {
 		}
 	}
 	maps.DeleteFunc(c.progress, func(uid types.UID, _ *progressMemory) bool { return !alive[uid] })
-	c.forgetPods()
 }
 
 func (c *Controllers) syncDeployment(d *appsv1.Deployment) {

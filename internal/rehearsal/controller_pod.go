@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -23,12 +22,12 @@ type podMemory struct {
 	ip         string
 }
 
-// syncPod lets time pass for a pod, and writes what has become of it.
-func (c *Controllers) syncPod(d *appsv1.Deployment, set *appsv1.ReplicaSet, pod *corev1.Pod) *podMemory {
+// syncPod lets time pass for a pod of a workload, and writes what has become of it.
+func (c *Controllers) syncPod(of types.NamespacedName, template *corev1.PodTemplateSpec, pod *corev1.Pod) *podMemory {
 	now := c.clock.Now()
 	outcome := PodReady
 	if c.options.PodState != nil {
-		outcome = c.options.PodState(types.NamespacedName{Namespace: d.Namespace, Name: d.Name}, set.Spec.Template.DeepCopy())
+		outcome = c.options.PodState(of, template.DeepCopy())
 	}
 	memory := c.pods[pod.UID]
 	if memory == nil {

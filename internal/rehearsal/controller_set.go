@@ -24,7 +24,7 @@ func (c *Controllers) syncSet(d *appsv1.Deployment, set *appsv1.ReplicaSet) {
 	}
 	status := appsv1.ReplicaSetStatus{ObservedGeneration: set.Generation}
 	for _, pod := range typedAll[corev1.Pod](c.api, podsResource(), set.UID) {
-		memory := c.syncPod(d, set, pod)
+		memory := c.syncPod(types.NamespacedName{Namespace: d.Namespace, Name: d.Name}, &set.Spec.Template, pod)
 		status.Replicas++
 		status.FullyLabeledReplicas++
 		if memory.ready {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"k8s.io/utils/clock"
 )
 
 // Bounds of a Load.
@@ -33,6 +35,9 @@ type Load struct {
 	InFlight int               // requests under way at a time; 0 is 512
 	Seed     uint64            // decides which user sends which request
 
+	Visit func(user int) Visit // what a user asks for; nil is the URL
+	Clock clock.PassiveClock   // by which cookies expire; nil: they do not
+
 	Transport http.RoundTripper // nil is a transport of its own, which is closed at the end
 }
 
@@ -54,6 +59,7 @@ type Generator struct {
 	url       *url.URL
 	slots     chan struct{}
 	requests  sync.WaitGroup
+	jar       jar
 
 	sent, ok, failed, cancelled, missed atomic.Uint64
 }
@@ -78,7 +84,7 @@ func NewGenerator(load Load) (*Generator, error) {
 	if load.InFlight == 0 {
 		load.InFlight = defaultInFlight
 	}
-	g := &Generator{load: load, url: u, transport: load.Transport, slots: make(chan struct{}, load.InFlight)}
+	g := &Generator{load: load, url: u, transport: load.Transport, jar: jar{users: map[int]map[string]heldCookie{}}, slots: make(chan struct{}, load.InFlight)}
 	if g.transport == nil {
 		g.own = &http.Transport{MaxIdleConns: load.InFlight, MaxIdleConnsPerHost: load.InFlight, DisableCompression: true}
 		g.transport = g.own
@@ -158,18 +164,39 @@ func (g *Generator) begin(ctx context.Context, n uint64) {
 func (g *Generator) send(ctx context.Context, n uint64) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	r := (&http.Request{Method: http.MethodGet, URL: g.url, Host: g.load.Host, Header: http.Header{}}).WithContext(ctx)
-	for name, value := range g.load.Header {
-		r.Header.Set(name, value)
-	}
-	r.Header.Set(UserHeader, strconv.Itoa(g.user(n)))
-	response, err := g.transport.RoundTrip(r)
+	user := g.user(n)
+	response, err := g.transport.RoundTrip(g.request(user).WithContext(ctx))
 	if err != nil {
 		return 0, err
 	}
+	g.jar.keep(user, response.Cookies(), g.now())
 	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(io.Discard, response.Body)
 	return response.StatusCode, err
+}
+
+// request is the next one of a user.
+func (g *Generator) request(user int) *http.Request {
+	r := &http.Request{Method: http.MethodGet, URL: g.url, Host: g.load.Host, Header: http.Header{}}
+	if g.load.Visit != nil {
+		g.load.Visit(user).ask(r)
+	}
+	for name, value := range g.load.Header {
+		r.Header.Set(name, value)
+	}
+	r.Header.Set(UserHeader, strconv.Itoa(user))
+	if cookies := g.jar.header(user, g.now()); cookies != "" {
+		r.Header.Set("Cookie", joinCookies(r.Header.Get("Cookie"), cookies))
+	}
+	return r
+}
+
+// now is the time by which cookies expire.
+func (g *Generator) now() time.Time {
+	if g.load.Clock == nil {
+		return time.Time{}
+	}
+	return g.load.Clock.Now()
 }
 
 // user returns who sends the nth request. Users do not take turns, or a router that counts to ten would always send the

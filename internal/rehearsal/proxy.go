@@ -68,6 +68,8 @@ type Proxy struct {
 	direct, mirrored counters
 	seen             people
 	failed           [2]people
+	onCanary         people
+	wavered          people
 
 	mirroring sync.WaitGroup
 	slots     chan struct{}
@@ -81,6 +83,7 @@ func StartProxy(ctx context.Context, options ProxyOptions) (*Proxy, error) {
 	p := &Proxy{
 		options: options, slots: make(chan struct{}, maxMirrors),
 		seen: newPeople(options.Users), failed: [2]people{newPeople(options.Users), newPeople(options.Users)},
+		onCanary: newPeople(options.Users), wavered: newPeople(options.Users),
 		transport: &http.Transport{
 			MaxIdleConns: 4 * idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute,
 			DisableCompression: true,
@@ -114,7 +117,10 @@ func (p *Proxy) Route(r Routing) {
 	if old := p.lane.Load(); old != nil && old.Split.Canary == r.Split.Canary {
 		next.epoch = old.epoch // only who is ready has changed
 	} else {
-		next.epoch = &epoch{canary: r.Split.Canary, since: p.options.Clock.Now()}
+		next.epoch = &epoch{canary: r.Split.Canary, since: p.options.Clock.Now(), canaried: newPeople(p.options.Users)}
+		if old != nil && r.Split.Canary > 0 {
+			next.epoch.canaried = old.epoch.canaried
+		}
 		p.epochs = append(p.epochs, next.epoch)
 	}
 	p.lane.Store(next)
@@ -137,6 +143,8 @@ type exchange struct {
 	code     int
 	answered bool
 	direct   bool
+	cookie   string // to be set by the answer
+	canaried bool   // the user has been on the canary before
 }
 
 type exchangeKey struct{}
@@ -159,8 +167,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	} else {
-		ex.version = l.version(r)
-		if l.mirrors(r) {
+		split := l.split(r)
+		ex.version, ex.canaried = l.version(split), l.epoch.canaried.has(ex.user)
+		ex.cookie = split.Cookies[ex.version]
+		if l.mirrors(split, r) {
 			p.mirror(l, r)
 		}
 	}
@@ -196,6 +206,7 @@ func (p *Proxy) finish(l *lane, ex *exchange, r *http.Request, took time.Duratio
 		l.epoch.counts[ex.version].add(ex.code, cancelled)
 		if !cancelled {
 			p.seen.add(ex.user)
+			p.follow(l, ex)
 			if ex.code >= 500 {
 				p.failed[ex.version].add(ex.user)
 			}
@@ -225,6 +236,9 @@ func rewrite(r *httputil.ProxyRequest) {
 func answered(r *http.Response) error {
 	ex := exchangeOf(r.Request)
 	ex.code, ex.answered = r.StatusCode, true
+	if ex.cookie != "" {
+		r.Header.Add("Set-Cookie", ex.cookie)
+	}
 	return nil
 }
 
@@ -233,16 +247,3 @@ func badGateway(w http.ResponseWriter, r *http.Request, err error) {
 	ex.code = http.StatusBadGateway
 	http.Error(w, fmt.Sprintf("the %s did not answer: %v", ex.version, err), ex.code)
 }
-
-// buffers lends the buffers through which answers are copied.
-type buffers struct{ pool sync.Pool }
-
-func newBuffers() *buffers {
-	return &buffers{sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}}
-}
-
-// Get returns a buffer.
-func (b *buffers) Get() []byte { return *b.pool.Get().(*[]byte) }
-
-// Put takes a buffer back.
-func (b *buffers) Put(buffer []byte) { b.pool.Put(&buffer) }

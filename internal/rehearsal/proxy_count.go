@@ -35,6 +35,9 @@ type Traffic struct {
 	Users          int `json:"users"`          // who sent a request
 	Failed         int `json:"failed"`         // of these: who saw an error
 	FailedByCanary int `json:"failedByCanary"` // of these: who saw an error of the canary
+
+	OnCanary int `json:"onCanary"` // who was sent to the canary
+	Wavered  int `json:"wavered"`  // of these: who was sent back to the primary while the canary still had a weight
 }
 
 // counters are Counts that are being counted.
@@ -67,6 +70,21 @@ type people struct {
 }
 
 func newPeople(limit int) people { return people{limit, make([]atomic.Uint64, (limit+63)/64)} }
+
+// has reports whether a user is in the set.
+func (p people) has(user int) bool {
+	return user >= 0 && user < p.limit && p.words[user/64].Load()&(uint64(1)<<(user%64)) != 0
+}
+
+// follow remembers who was on the canary, and who did not stay there.
+func (p *Proxy) follow(l *lane, ex *exchange) {
+	if ex.version == Canary {
+		l.epoch.canaried.add(ex.user)
+		p.onCanary.add(ex.user)
+	} else if ex.canaried && l.Split.Canary > 0 {
+		p.wavered.add(ex.user)
+	}
+}
 
 // add does nothing with a number that is out of range.
 func (p people) add(user int) {
@@ -103,6 +121,7 @@ func (p *Proxy) Traffic() Traffic {
 		t.Primary, t.Canary = t.Primary.plus(period.Primary), t.Canary.plus(period.Canary)
 		t.Periods = append(t.Periods, period)
 	}
+	t.OnCanary, t.Wavered = count(p.onCanary), count(p.wavered)
 	t.Users, t.Failed, t.FailedByCanary = count(p.seen), count(p.failed[Primary], p.failed[Canary]), count(p.failed[Canary])
 	return t
 }

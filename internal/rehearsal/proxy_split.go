@@ -13,18 +13,23 @@ type Endpoint struct {
 	Pod      string
 }
 
-// Split says where the requests go.
+// Split says where requests go.
 type Split struct {
-	Canary int // percent of the requests that goes to the canary
-	Mirror int // percent of the requests that is copied to the canary, whose answers are thrown away
+	Canary  int       // percent of the requests that goes to the canary
+	Mirror  int       // percent of the requests that is copied to the canary, whose answers are thrown away
+	Cookies [2]string // by version: what its answers set as Set-Cookie; empty for none
+}
 
-	// Match, when it is not nil, decides instead of Canary: what it matches goes to the canary and the rest to the primary.
+// Rule splits the requests that it matches in a way of their own.
+type Rule struct {
+	Split
 	Match func(*http.Request) bool
 }
 
 // Routing is all that a Proxy goes by. The proxy keeps it: do not modify it afterwards.
 type Routing struct {
 	Split   Split
+	Rules   []Rule // looked at before Split; the first that matches counts
 	Primary Backend
 	Canary  Backend
 }
@@ -40,6 +45,7 @@ type epoch struct {
 	canary   int
 	since    time.Time
 	requests atomic.Uint64 // decided by weight
+	canaried people        // who was on the canary since it last had no weight
 	mirrored atomic.Uint64 // candidates for a copy
 	counts   [2]counters   // by version
 }
@@ -65,14 +71,23 @@ func (l *lane) backend(v Version) *Backend {
 	return &l.Primary
 }
 
-// version decides where a request goes.
-func (l *lane) version(r *http.Request) Version {
-	v := Primary
-	if match := l.Split.Match; match != nil {
-		if match(r) {
-			v = Canary
+// split returns the split that a request is subject to.
+func (l *lane) split(r *http.Request) *Split {
+	for i := range l.Rules {
+		if l.Rules[i].Match(r) {
+			return &l.Rules[i].Split
 		}
-	} else if share(l.epoch.requests.Add(1)-1, l.Split.Canary) {
+	}
+	return &l.Split
+}
+
+// version decides where a request goes.
+func (l *lane) version(split *Split) Version {
+	v := Primary
+	switch {
+	case split.Canary >= 100:
+		v = Canary
+	case split.Canary > 0 && share(l.epoch.requests.Add(1)-1, split.Canary):
 		v = Canary
 	}
 	switch {
@@ -86,9 +101,9 @@ func (l *lane) version(r *http.Request) Version {
 
 // mirrors reports whether a request is copied to the canary too. Only requests without a body are: a copy of a body would
 // have to be held in memory.
-func (l *lane) mirrors(r *http.Request) bool {
-	return l.Split.Mirror > 0 && !l.Canary.NoTraffic && len(l.Canary.Endpoints) > 0 &&
-		(r.Body == nil || r.Body == http.NoBody) && share(l.epoch.mirrored.Add(1)-1, l.Split.Mirror)
+func (l *lane) mirrors(split *Split, r *http.Request) bool {
+	return split.Mirror > 0 && !l.Canary.NoTraffic && len(l.Canary.Endpoints) > 0 &&
+		(r.Body == nil || r.Body == http.NoBody) && share(l.epoch.mirrored.Add(1)-1, split.Mirror)
 }
 
 // endpoint returns the next ready endpoint of a version, or false.

@@ -159,7 +159,9 @@ func TestProxyCountsErrorsAndTheUsersWhoSawThem(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 10)
 	b.canary.Behave(Behaviour{ErrorPercent: 100})
-	b.Route(b.routing(Split{Match: func(r *http.Request) bool { return r.Header.Get("X-Canary") == "yes" }}))
+	routing := b.routing(Split{})
+	routing.Rules = []Rule{{Split: Split{Canary: 100}, Match: func(r *http.Request) bool { return r.Header.Get("X-Canary") == "yes" }}}
+	b.Route(routing)
 	for user := range 10 {
 		b.get(t, user)
 		if user < 3 {
@@ -175,7 +177,7 @@ func TestProxyCountsErrorsAndTheUsersWhoSawThem(t *testing.T) {
 	got := b.settled(t)
 	want := Traffic{
 		Primary: Counts{Requests: 11, Errors: 1}, Canary: Counts{Requests: 6, Errors: 6},
-		Users: 10, Failed: 4, FailedByCanary: 3,
+		Users: 10, Failed: 4, FailedByCanary: 3, OnCanary: 3,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Traffic{}, "Periods")); diff != "" {
 		t.Error(diff)
@@ -372,7 +374,7 @@ func BenchmarkRouting(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			l.endpoint(l.version(r))
+			l.endpoint(l.version(l.split(r)))
 		}
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -42,6 +40,10 @@ func NewStage(c *canary.Canary, objects []*unstructured.Unstructured, templates 
 	if err := s.target(c); err != nil {
 		return nil, err
 	}
+	if err := s.configs(c); err != nil {
+		return nil, err
+	}
+	s.autoscaler(c)
 	if err := s.routes(c); err != nil {
 		return nil, err
 	}
@@ -77,16 +79,9 @@ func (s *Stage) provider(c *canary.Canary) {
 }
 
 func (s *Stage) hooks(c *canary.Canary) {
-	if ref := c.Spec.AutoscalerRef; ref != nil {
-		s.say("%s %q: not used, the replicas are fixed", ref.Kind, ref.Name)
-		c.Spec.AutoscalerRef = nil
-	}
 	a := c.Spec.Analysis
 	if a == nil {
 		return
-	}
-	for _, hook := range a.Webhooks {
-		s.say("webhook %q (%s): not called, taken as passed; the rehearsal makes the traffic itself", hook.Name, hook.EffectiveType())
 	}
 	for _, alert := range a.Alerts {
 		s.say("alert %q: not sent", alert.Name)
@@ -94,11 +89,11 @@ func (s *Stage) hooks(c *canary.Canary) {
 	if len(a.Match) > 0 {
 		s.say("spec.analysis.match: one user in ten stands for those that it selects")
 	}
-	if a.SessionAffinity != nil {
-		s.say("spec.analysis.sessionAffinity: not rehearsed, users change between the versions")
-		a.SessionAffinity = nil
+	_, problems := visits(c)
+	for _, field := range problems {
+		s.say("%s: no request that it selects could be made up, so nobody is tested by it", field)
 	}
-	a.Webhooks, a.Alerts = nil, nil
+	a.Alerts = nil
 }
 
 func (s *Stage) find(kind, name string) *unstructured.Unstructured {
@@ -120,68 +115,6 @@ func (s *Stage) add(object runtime.Object, gvk schema.GroupVersionKind) error {
 	unstructured.RemoveNestedField(o.Object, "status")
 	s.Objects = append(s.Objects, o)
 	return nil
-}
-
-// target finds the target, or stands in for it, and names the new version's image.
-func (s *Stage) target(c *canary.Canary) error {
-	name := c.Spec.TargetRef.Name
-	if c.Spec.TargetRef.Kind != "Deployment" {
-		return nil // said by whoever compiles the canary
-	}
-	o := s.find("Deployment", name)
-	if o == nil {
-		s.say("Deployment %q: an app of the rehearsal in the manner of podinfo, 2 replicas", name)
-		if err := s.add(standInApp(c), appsv1.SchemeGroupVersion.WithKind("Deployment")); err != nil {
-			return err
-		}
-		o = s.find("Deployment", name)
-	} else {
-		s.say("the containers of Deployment %q: an app of the rehearsal answers in their place", name)
-	}
-	containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
-	if err != nil || len(containers) == 0 {
-		return fmt.Errorf("target Deployment %q: spec.template.spec.containers: at least one is needed", name)
-	}
-	first, _ := containers[0].(map[string]any)
-	container, _ := first["name"].(string)
-	image, _ := first["image"].(string)
-	s.Container, s.OldImage, s.NewImage = container, image, nextImage(image)
-	return nil
-}
-
-// nextImage is the tag of the version after this one.
-func nextImage(image string) string {
-	repository, tag, tagged := strings.Cut(image, ":")
-	if !tagged {
-		return repository + ":next"
-	}
-	i := strings.LastIndex(tag, ".")
-	var last int
-	if _, err := fmt.Sscanf(tag[i+1:], "%d", &last); err == nil && fmt.Sprint(last) == tag[i+1:] {
-		return fmt.Sprintf("%s:%s%d", repository, tag[:i+1], last+1)
-	}
-	return image + "-next"
-}
-
-func standInApp(c *canary.Canary) *appsv1.Deployment {
-	name, replicas := c.Spec.TargetRef.Name, int32(2)
-	labels := map[string]string{"app": name}
-	port := c.Spec.Service.Port
-	if target := c.Spec.Service.TargetPort; target != nil && target.IntVal > 0 {
-		port = target.IntVal
-	}
-	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: c.Namespace},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec: corev1.PodSpec{Containers: []corev1.Container{{
-					Name: name, Image: name + ":1.0.0", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: port}},
-				}}},
-			},
-		},
-	}
 }
 
 // routes stands in for the Ingress or the Gateway that the canary refers to.

@@ -28,11 +28,11 @@ func (l Look) Closing(r Result) string {
 
 func (l Look) verdict(o rollout.Outcome) (string, ink) {
 	switch o {
-	case rollout.Promoted, rollout.Initialised, rollout.Unchanged:
+	case rollout.Promoted, rollout.Initialised, rollout.Unchanged, rollout.Uninstalled:
 		return l.glyph("✓", "+"), good
 	case rollout.RolledBack, rollout.Halted, rollout.Cancelled:
 		return l.glyph("✗", "x"), bad
-	case rollout.Suspended, rollout.Superseded, rollout.Running:
+	case rollout.Suspended, rollout.Superseded, rollout.Running, rollout.Gated:
 	}
 	return l.glyph("■", "#"), warn
 }
@@ -86,6 +86,8 @@ func next(r *Result) string {
 		}
 		return "Look at what the canary did at that time, or run the query yourself. If the revision is good and the " +
 			"threshold too strict, change thresholdRange in spec.analysis.metrics of " + canary + "."
+	case rollout.ProbeFailed:
+		return "Mend the query or the metrics server, then run again: no user has met the canary yet."
 	case rollout.ChecksUnknown:
 		return "The metrics server gave no usable answer: see that spec.metricsServer of " + canary +
 			" is reachable and that the query is valid. Then run again."
@@ -93,6 +95,12 @@ func next(r *Result) string {
 		return "Look at the pods: " + pods + ". Fix the image or the pod template, then run again."
 	case rollout.RouterNotSettled:
 		return "Look at the status of the route or ingress of " + canary + " and at the logs of its controller, then run again."
+	case rollout.HookFailed:
+		return "See what the webhook says, or whether it can be reached from here, then run again."
+	case rollout.GateExpired:
+		return "Open the gate and run again; --gate-timeout says how long a run waits for it."
+	case rollout.NoDataYet:
+		return "See that the canary has traffic and that its metrics are scraped, then run again."
 	case rollout.TargetMissing:
 		return "Create the target that spec.targetRef of " + canary + " names, then run again."
 	}
@@ -109,7 +117,7 @@ func (l Look) rehearsed(r *Result) []string {
 		case rollout.RolledBack:
 			text += "The rollout did not get past them."
 		case rollout.Running, rollout.Initialised, rollout.Unchanged, rollout.Halted, rollout.Suspended,
-			rollout.Superseded, rollout.Cancelled:
+			rollout.Superseded, rollout.Cancelled, rollout.Gated, rollout.Uninstalled:
 		}
 		lines = append(lines, l.wrap(l.text(text), l.width(), 6)...)
 	}

@@ -14,7 +14,7 @@ func (l Look) stepList(r *Result) string {
 	var lines []string
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		head := fmt.Sprintf("step %d  %s  %s", i+1, percent(s.Weight), s.length())
+		head := fmt.Sprintf("step %d  %s  %s", i+1, shareText(s.Weight, s.Mirror, s.Match), s.length())
 		if s.FailedChecks > 0 {
 			head += "  " + failedText(s.FailedChecks)
 		}

@@ -124,11 +124,11 @@ func (f *frame) phase() string {
 	symbol, i := f.glyph("●", "*"), plain
 	text := phaseText(f.s)
 	switch f.s.Outcome {
-	case rollout.Promoted, rollout.Initialised, rollout.Unchanged:
+	case rollout.Promoted, rollout.Initialised, rollout.Unchanged, rollout.Uninstalled:
 		symbol, i = f.glyph("✓", "+"), good
 	case rollout.RolledBack, rollout.Halted, rollout.Cancelled:
 		symbol, i = f.glyph("✗", "x"), bad
-	case rollout.Suspended, rollout.Superseded:
+	case rollout.Suspended, rollout.Superseded, rollout.Gated:
 		symbol, i = f.glyph("■", "#"), warn
 	case rollout.Running:
 		if f.s.Status.Phase == rollout.RollingBack {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
@@ -30,6 +31,7 @@ func Plan(s Snapshot, spec rollout.Spec, d rollout.Decision) string {
 		row("checks", planChecks(&spec))
 		row("promotion", planPromotion(&spec))
 	}
+	row("gates", planGates(&spec))
 	row("waits", fmt.Sprintf("up to %s for the cluster to follow a decision, then the rollout ends", seconds(spec.Deadline)))
 	return toASCII(seal(lines))
 }
@@ -38,14 +40,7 @@ func planSteps(spec *rollout.Spec) string {
 	var parts []string
 	judged := 0
 	for _, step := range spec.Steps {
-		text := percent(step.Weight)
-		switch {
-		case step.Mirror > 0:
-			text = "mirror " + percent(step.Mirror)
-		case step.Match:
-			text = "matched requests"
-		}
-		parts = append(parts, text)
+		parts = append(parts, shareText(step.Weight, step.Mirror, step.Match))
 		if !step.Bare {
 			judged++
 		}
@@ -67,6 +62,33 @@ func planChecks(spec *rollout.Spec) string {
 	}
 	failures := failedText(spec.Threshold)
 	return fmt.Sprintf("%s; rolled back at %s", strings.Join(checks, ", "), failures)
+}
+
+// planGates names what a person or another system has to confirm.
+func planGates(spec *rollout.Spec) string {
+	var parts []string
+	for _, hook := range []canary.HookType{
+		canary.HookConfirmRollout, canary.HookConfirmTrafficIncrease, canary.HookConfirmPromotion,
+	} {
+		if spec.Hooked(hook) {
+			parts = append(parts, string(hook))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, ", ") + "; each is waited for up to " + seconds(spec.GateTimeout)
+}
+
+// shareText says what of the traffic a step gives to the canary.
+func shareText(weight, mirror rollout.Weight, match bool) string {
+	switch {
+	case mirror > 0:
+		return "mirror " + percent(mirror)
+	case match:
+		return "matched requests"
+	}
+	return percent(weight)
 }
 
 func planPromotion(spec *rollout.Spec) string {

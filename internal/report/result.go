@@ -48,7 +48,10 @@ type Result struct {
 
 // Step is one step of the analysis as it went.
 type Step struct {
+	Number       int                   `json:"number"`           // among the steps of the plan, from 1
 	Weight       rollout.Weight        `json:"weight"`           // the canary's wanted share
+	Mirror       rollout.Weight        `json:"mirror,omitempty"` // the share of the requests that is copied to the canary
+	Match        bool                  `json:"match,omitempty"`  // requests that match spec.analysis.match go to the canary
 	Entered      time.Time             `json:"entered,omitzero"` // when the step was taken
 	Left         time.Time             `json:"left,omitzero"`    // when the next decision left it; zero when it never was
 	FailedChecks int                   `json:"failedChecks"`     // failures counted during the step
@@ -71,7 +74,7 @@ func (t *Traffic) Requests() int { return t.Primary + t.Canary }
 func (t *Traffic) Errors() int { return t.PrimaryErrors + t.CanaryErrors }
 
 // Outcome is rollout.Outcome with a name in JSON: running, initialised, unchanged, promoted, rolled-back, halted,
-// suspended, superseded or cancelled.
+// suspended, superseded, cancelled, waiting or uninstalled.
 type Outcome rollout.Outcome
 
 // MarshalText writes the name.
@@ -81,7 +84,7 @@ func (o Outcome) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads what MarshalText wrote. An unknown name is an error.
 func (o *Outcome) UnmarshalText(text []byte) error {
-	for known := rollout.Running; known <= rollout.Cancelled; known++ {
+	for known := rollout.Running; known <= rollout.Uninstalled; known++ {
 		if name, _ := Outcome(known).MarshalText(); bytes.Equal(name, text) {
 			*o = Outcome(known)
 			return nil
@@ -110,6 +113,10 @@ func outcomeWords(o rollout.Outcome) string {
 		return "superseded"
 	case rollout.Cancelled:
 		return "cancelled"
+	case rollout.Gated:
+		return "waiting"
+	case rollout.Uninstalled:
+		return "uninstalled"
 	}
 	return "running"
 }

@@ -28,6 +28,10 @@ func Sentence(r Result) string {
 		return "Nothing to do: " + what + " was promoted already."
 	case rollout.Suspended:
 		return "Suspended: spec.suspend of " + name(r.Namespace, r.Canary) + " is true; nothing was changed."
+	case rollout.Gated:
+		return fmt.Sprintf("Waiting with %s of the traffic on the canary: %s; the next run goes on from here.", percent(r.Weight), why)
+	case rollout.Uninstalled:
+		return "Uninstalled: the target of " + name(r.Namespace, r.Canary) + " has all of its traffic back."
 	case rollout.Superseded:
 		return "Superseded: another run has taken over " + name(r.Namespace, r.Canary) + "."
 	case rollout.Running:

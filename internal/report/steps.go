@@ -15,20 +15,25 @@ func Steps(history []rollout.Entry) []Step {
 				s.Checks = e.Checks
 			}
 			s.FailedChecks += max(0, e.Failed-failed)
-			if e.Step != at || e.Phase != rollout.Progressing {
+			if e.Step != at || !analysing(e.Phase) {
 				s.Left, at = e.Time, 0
 			}
 		}
-		if failed = e.Failed; e.Phase != rollout.Progressing {
+		if failed = e.Failed; !analysing(e.Phase) {
 			continue
 		}
 		if e.Step == 0 {
 			steps, at = nil, 0
 		} else if at == 0 {
-			steps, at = append(steps, Step{Weight: e.Weight, Entered: e.Time}), e.Step
+			steps, at = append(steps, Step{Number: e.Step, Weight: e.Weight, Entered: e.Time}), e.Step
 		}
 	}
 	return steps
+}
+
+// analysing reports whether a step is in force: one that waits for its promotion is judged all the while.
+func analysing(p rollout.Phase) bool {
+	return p == rollout.Progressing || p == rollout.WaitingPromotion
 }
 
 // Summarise makes the result of a run from its last snapshot. The caller adds the exit code and what only it knows.
@@ -39,6 +44,11 @@ func Summarise(s Snapshot) Result {
 		Reason: s.Status.Reason.Code, Message: s.Reason,
 		Weight: s.Status.Weight, FailedChecks: s.Status.Failed, Threshold: s.Spec.Threshold,
 		Finished: s.Now, Steps: Steps(s.History),
+	}
+	for i := range r.Steps {
+		if n := r.Steps[i].Number; n <= len(s.Spec.Steps) {
+			r.Steps[i].Mirror, r.Steps[i].Match = s.Spec.Steps[n-1].Mirror, s.Spec.Steps[n-1].Match
+		}
 	}
 	if len(s.History) > 0 {
 		r.Started = s.History[0].Time

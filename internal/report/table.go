@@ -71,7 +71,7 @@ func (l Look) stepTable(r *Result) string {
 	}
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		lead := []string{strconv.Itoa(i + 1), percent(s.Weight), s.length()}
+		lead := []string{strconv.Itoa(i + 1), shareText(s.Weight, s.Mirror, s.Match), s.length()}
 		if len(s.Checks) == 0 {
 			rows = append(rows, append(lead, "none", "", "", ""))
 		}
@@ -102,9 +102,10 @@ func (r *Result) longestName() int {
 
 // nameRoom is what the other columns of the step table leave for the names of the checks.
 func (l Look) nameRoom(r *Result, first string) int {
-	value, bound, time, verdict := len("Value"), len("Threshold"), len("Time"), len("Verdict")
+	value, bound, time, verdict, share := len("Value"), len("Threshold"), len("Time"), len("Verdict"), len("Weight")
 	for i := range r.Steps {
 		time = max(time, len(r.Steps[i].length()))
+		share = max(share, len(shareText(r.Steps[i].Weight, r.Steps[i].Mirror, r.Steps[i].Match)))
 		for j := range r.Steps[i].Checks {
 			c := &r.Steps[i].Checks[j]
 			value, bound = max(value, lipgloss.Width(valueText(c))), max(bound, lipgloss.Width(l.thresholdText(c)))
@@ -112,7 +113,7 @@ func (l Look) nameRoom(r *Result, first string) int {
 		}
 	}
 	const columns = 7
-	others := len(first) + len("Weight") + time + value + bound + verdict
+	others := len(first) + share + time + value + bound + verdict
 	return max(12, l.width()-others-columns*2-columns-1)
 }
 

@@ -192,7 +192,7 @@ func TestStepsOfAHistory(t *testing.T) {
 	}
 	good, bad := rate(99.9, rollout.Pass), rate(90, rollout.Fail)
 	step := func(w rollout.Weight, from, to, failed int, c ...rollout.CheckResult) report.Step {
-		s := report.Step{Weight: w, Entered: noon.Add(time.Duration(from) * time.Second), FailedChecks: failed, Checks: c}
+		s := report.Step{Number: int(w) / 10, Weight: w, Entered: noon.Add(time.Duration(from) * time.Second), FailedChecks: failed, Checks: c}
 		if to > 0 {
 			s.Left = noon.Add(time.Duration(to) * time.Second)
 		}

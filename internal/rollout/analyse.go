@@ -1,13 +1,18 @@
 package rollout
 
-import "time"
+import (
+	"strconv"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+)
 
 var noTime time.Time // the zero time, for "not set"
 
 // blocked returns what keeps the world from being where the last decision put it, or no code.
 func (in input) blocked() (Code, string) {
 	switch p, c := &in.obs.Primary, &in.obs.Target; {
-	case !p.Exists || !p.Ready:
+	case !p.Exists || !p.Ready && !p.Resizing:
 		return PrimaryNotReady, p.Message
 	case !c.Ready:
 		return CanaryNotReady, c.Message
@@ -22,13 +27,13 @@ func (in input) blocked() (Code, string) {
 func canaryLost(in input) (Decision, bool) {
 	next, ready := *in.st, in.obs.Target.Ready
 	switch {
-	case in.st.Step == 0, ready && !in.st.Lost:
+	case in.st.Step == 0, ready && !in.st.Lost, in.obs.Target.Resizing && !in.st.Lost:
 		return Decision{}, false
 	case ready: // back again: a whole window is needed
 		next.Lost, next.Window = false, noTime
 		return Decision{Next: next, Reason: Reason{CanaryBack, ""}, WakeAt: in.obs.Now}, true
 	case !in.st.Lost:
-		next.Lost, next.Window = true, in.obs.Now
+		next.Lost, next.Window, next.Gate = true, in.obs.Now, ""
 		why := Reason{CanaryNotReady, in.obs.Target.Message}
 		return Decision{Next: next, Reason: why, WakeAt: in.obs.Now.Add(in.spec.Interval)}, true
 	case !in.windowDone():
@@ -45,13 +50,22 @@ func notConverged(in input) (Decision, bool) {
 		return Decision{}, false
 	}
 	d := in.hold(code, detail)
+	if code == CanaryNotReady && in.obs.Target.Resizing {
+		return d, true // it grows and serves as before: the next step waits, and the window goes on
+	}
 	d.Next.Window = noTime // a window counts only while the world is as it should be
+	if in.st.Gate != "" {  // it may have waited for hours: the world gets all of the deadline
+		d.Next.Gate, d.Next.Moved = "", in.obs.Now
+	}
 	return d, true
 }
 
 func analysisSkipped(in input) (Decision, bool) {
 	if !in.spec.Skip {
 		return Decision{}, false
+	}
+	if d, ok := gateClosed(in); ok {
+		return d, ok
 	}
 	return in.startPromotion(AnalysisSkipped)
 }
@@ -71,6 +85,12 @@ func windowOpen(in input) (Decision, bool) {
 	}
 	d := in.hold(WindowOpen, "")
 	d.WakeAt = in.st.Window.Add(in.spec.Interval)
+	if in.st.Gate != "" {
+		d.Reason = Reason{GateClosed, in.gateDetail(in.answered(in.st.Gate))}
+		if until := in.st.GateSince.Add(in.spec.GateTimeout); in.spec.GateTimeout > 0 && until.Before(d.WakeAt) {
+			d.WakeAt = until
+		}
+	}
 	return d, true
 }
 
@@ -79,11 +99,30 @@ func checksFailed(in input) (Decision, bool) {
 		return Decision{}, false
 	}
 	for i := range in.obs.Checks {
-		if c := &in.obs.Checks[i]; c.Verdict == Fail || c.Verdict == NoData {
+		switch c := &in.obs.Checks[i]; {
+		case c.Verdict == Fail, c.Verdict == NoData && in.spec.OnNoData == NoDataFails:
 			return in.failedCheck(CheckFailed, c.Message)
+		case c.Verdict == NoData && in.spec.OnNoData == NoDataHolds:
+			return in.noDataYet(c.Message)
 		}
 	}
 	return Decision{}, false
+}
+
+// noDataYet gives the same step another window, as long as a gate would be waited for.
+func (in input) noDataYet(detail string) (Decision, bool) {
+	if in.spec.GateTimeout > 0 && !in.obs.Now.Before(in.st.Moved.Add(in.spec.GateTimeout)) {
+		return in.rollBack(*in.st, NoDataYet, detail)
+	}
+	d := in.hold(NoDataYet, detail) // and not moved: the wait has a bound
+	d.Next.Window, d.Next.Gate = in.obs.Now, ""
+	d.WakeAt = in.obs.Now.Add(in.spec.Interval)
+	return d, true
+}
+
+// passes reports whether a check lets the rollout go on.
+func (in input) passes(c *CheckResult) bool {
+	return c.Verdict == Pass || c.Verdict == NoData && in.spec.OnNoData == NoDataPasses
 }
 
 // checksUnknown holds when an answer is missing. A check that could not be asked costs one of the failures that the
@@ -101,7 +140,7 @@ func checksUnknown(in input) (Decision, bool) {
 		return in.failedCheck(ChecksUnknown, "not every check was answered")
 	}
 	for i := range in.obs.Checks {
-		if c := &in.obs.Checks[i]; c.Verdict != Pass {
+		if c := &in.obs.Checks[i]; !in.passes(c) {
 			return in.failedCheck(ChecksUnknown, c.Message)
 		}
 	}
@@ -112,21 +151,42 @@ func advance(in input) (Decision, bool) {
 	if in.st.Step >= len(in.spec.Steps) {
 		return Decision{}, false
 	}
-	next := *in.st
+	next := in.st.passedGates()
 	next.Step++
-	next.Weight, next.Window = in.spec.Steps[in.st.Step].Weight, noTime
+	next.Phase, next.Weight, next.Window = Progressing, in.spec.Steps[in.st.Step].Weight, noTime
 	d := in.to(next, StepTaken, "")
 	d.Events = in.advanceEvents(next)
 	return d, true
 }
 
+// passedGates is the status of a rollout that goes on: no gate and no failure in a row is left of the move before.
+func (st Status) passedGates() Status {
+	st.Gate, st.Opened, st.GateSince, st.Held, st.Streak = "", "", noTime, false, 0
+	return st
+}
+
 func (in input) advanceEvents(next Status) []Event {
-	if step := in.spec.Steps[next.Step-1]; step.Bare {
-		return []Event{{Message: "Routing all traffic to canary"}}
-	} else if step.Weight == 0 || step.Match {
-		return []Event{{Message: advanceMessage("canary iteration", Weight(next.Step))}}
+	step, last := in.spec.Steps[next.Step-1], len(in.spec.Steps)
+	var events []Event
+	if next.Step == 1 && !in.spec.Hooked(canary.HookPreRollout) {
+		events = append(events, in.starting())
 	}
-	return []Event{{Message: advanceMessage("canary weight", next.Weight)}}
+	switch {
+	case step.Bare && next.Step > 1 && in.spec.Steps[next.Step-2].Mirror > 0:
+		return append(events, Event{Message: "Stop traffic mirroring and route all traffic to canary"})
+	case step.Bare:
+		return append(events, Event{Message: "Routing all traffic to canary"})
+	case in.spec.Steps[last-1].Bare, step.Match:
+		if in.spec.Steps[last-1].Bare {
+			last--
+		}
+		return append(events, Event{Message: in.spec.advanced("canary iteration", next.Step) + "/" + strconv.Itoa(last)})
+	}
+	return append(events, Event{Message: in.spec.advanced("canary weight", int(next.Weight))})
+}
+
+func (in input) starting() Event {
+	return Event{Message: "Starting canary analysis for " + in.spec.Target}
 }
 
 func promote(in input) (Decision, bool) {
@@ -137,10 +197,10 @@ func promote(in input) (Decision, bool) {
 }
 
 func (in input) startPromotion(code Code) (Decision, bool) {
-	next := *in.st
+	next := in.st.passedGates()
 	next.Phase, next.Window, next.Promoted, next.Promotion = Promoting, noTime, in.st.Revision, 0
 	d := in.to(next, code, "")
-	d.Events = []Event{{Message: "Copying template spec to primary"}}
+	d.Events = []Event{{Message: "Copying " + in.spec.Target + " template spec to " + in.spec.Primary}}
 	return d, true
 }
 
@@ -148,13 +208,20 @@ func (in input) startPromotion(code Code) (Decision, bool) {
 func (in input) failedCheck(code Code, detail string) (Decision, bool) {
 	next := *in.st
 	next.Failed++
-	if next.Failed >= in.spec.Threshold {
+	next.Streak++
+	next.Gate = "" // a window that passes must come before the gate again
+	if next.Failed >= in.spec.Threshold || in.spec.Consecutive > 0 && next.Streak >= in.spec.Consecutive {
+		if in.spec.HoldOnFailure && !next.Lost {
+			d, ok := in.halt(next, code, detail)
+			d.Events = []Event{{Warning: true, Message: "Halt " + in.spec.Name + " advancement: " + detail}}
+			return d, ok
+		}
 		return in.rollBack(next, code, detail)
 	}
 	next.Window = in.obs.Now
 	d := in.to(next, code, detail)
 	d.WakeAt = in.obs.Now.Add(in.spec.Interval)
-	d.Events = []Event{{Warning: true, Message: "Halt advancement: " + detail}}
+	d.Events = []Event{{Warning: true, Message: "Halt " + in.spec.Name + " advancement " + detail}}
 	return d, true
 }
 
@@ -166,5 +233,5 @@ func (in input) windowDone() bool {
 
 // judged reports whether the checks were made, and for the present window.
 func (in input) judged() bool {
-	return in.st.Step > 0 && !in.st.Window.IsZero() && in.obs.Window.Equal(in.st.Window) && len(in.obs.Checks) > 0
+	return in.st.Step > 0 && !in.obs.Probe && !in.st.Window.IsZero() && in.obs.Window.Equal(in.st.Window) && len(in.obs.Checks) > 0
 }

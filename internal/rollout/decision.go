@@ -16,6 +16,8 @@ const (
 	Suspended           // spec.suspend
 	Superseded          // another run has taken over
 	Cancelled           // the run was cancelled, and brought to its safe end
+	Gated               // a gate did not open in time; the rollout stands still until the next run
+	Uninstalled         // the target has its traffic back and nothing of the canary is left
 )
 
 // Decision is what Decide returns.

@@ -101,25 +101,25 @@ func initialising(in input) (Decision, bool) {
 	if target.Revision == in.st.Promoted { // otherwise it is a new revision, to be analysed at once
 		d.Outcome = Initialised
 	}
-	d.Events = []Event{{Message: "Initialization done!"}}
+	d.Events = []Event{{Message: "Initialization done! " + in.spec.Name}}
 	return d, true
 }
 
 // fail ends a rollout that never had traffic, or has none any more.
 func (in input) fail(next Status, code Code, detail string) (Decision, bool) {
-	next.Phase, next.Window, next.Lost = Failed, noTime, false
+	next.Phase, next.Window, next.Lost, next.Gate = Failed, noTime, false, ""
 	d := in.to(next, code, detail)
 	d.Outcome = RolledBack
 	if next.Cancel {
 		d.Outcome = Cancelled
 	}
-	d.Events = []Event{{Warning: true, Message: "Canary failed! Scaling down"}}
+	d.Events = []Event{{Warning: true, Message: "Canary failed! Scaling down " + in.spec.Name}}
 	return d, true
 }
 
 // halt gives up with the traffic where it is safest. Nothing is scaled down.
 func (in input) halt(next Status, code Code, detail string) (Decision, bool) {
-	next.Phase, next.Halted, next.Window = Failed, true, noTime
+	next.Phase, next.Halted, next.Window, next.Gate = Failed, true, noTime, ""
 	d := in.to(next, code, detail)
 	d.Outcome = Halted
 	return d, true

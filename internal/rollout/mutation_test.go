@@ -61,6 +61,21 @@ func mutants() map[string][]rule {
 		"analysis goes on during a rollback":             before("advance", "rollingBack"),
 		"a new revision interrupts a promotion":          before("newRevision", "promotionPending"),
 		"a stop interrupts a promotion":                  before("stopRequested", "promotionPending"),
+		"an uninstall does not wait for the target": replace("uninstalling", func(in input) (Decision, bool) {
+			if in.spec.Uninstall && in.st.Phase == Terminating && !in.st.Handed {
+				next := *in.st
+				next.Weight, next.Handed = 100, true
+				return in.to(next, HandingOver, ""), true
+			}
+			return uninstalling(in)
+		}),
+		"an uninstall removes the primary before the route is handed over": replace("uninstalling", func(in input) (Decision, bool) {
+			d, ok := uninstalling(in)
+			if ok && d.Next.Handed && !in.st.Handed {
+				d.Next.Handed, d.Next.Phase, d.Outcome = false, Terminated, Uninstalled
+			}
+			return d, ok
+		}),
 		"a primary that exists is overwritten": replace("unseen", func(in input) (Decision, bool) {
 			if in.st.Phase != "" {
 				return Decision{}, false
@@ -90,6 +105,28 @@ func mutants() map[string][]rule {
 			d.Outcome = Promoted
 			return d, true
 		}),
+		"revisions begin by themselves":                  drop("waiting"),
+		"gates that open are not noticed":                drop("gateOpens"),
+		"pre-rollout hooks are left out":                 drop("preRollout"),
+		"no first look at the checks":                    drop("probed"),
+		"rollout hooks are passed over":                  drop("hookFailed"),
+		"gates are passed over":                          drop("gateClosed"),
+		"gates are asked before the world has converged": before("gateOpens", "notConverged"),
+		"gates are asked before a new revision is seen":  before("gateOpens", "newRevision"),
+		"gates are passed before the checks are read":    before("gateClosed", "checksFailed"),
+		"a gate is passed without an answer": replace("gateOpens", func(in input) (Decision, bool) {
+			if in.st.Gate == "" {
+				return Decision{}, false
+			}
+			return in.passGate(in.st.Gate)
+		}),
+		"a failure at a gate does not close it": replace("checksFailed", func(in input) (Decision, bool) {
+			d, ok := checksFailed(in)
+			if ok && d.Next.Phase != RollingBack {
+				d.Next.Gate = in.st.Gate
+			}
+			return d, ok
+		}),
 		"failed checks are passed over": slices.DeleteFunc(replace("checksUnknown", func(in input) (Decision, bool) {
 			return in.hold(ChecksPending, ""), in.st.Step > 0 && !in.step().Bare && !in.judged()
 		}), func(r rule) bool { return isRule(r, checksFailed) }),
@@ -110,10 +147,10 @@ func isRule(a, b rule) bool {
 
 func index(name string) int {
 	names := []string{
-		"superseded", "finished", "suspended", "targetMissing", "unseen", "initialising", "finalising",
-		"promotionPending", "rollingBack", "stopRequested", "newRevision", "unchanged", "deadlineExceeded",
-		"canaryBroken", "canaryLost", "notConverged", "analysisSkipped", "windowOpens", "windowOpen", "checksFailed",
-		"checksUnknown", "advance", "promote",
+		"superseded", "uninstalling", "finished", "suspended", "targetMissing", "unseen", "initialising", "finalising",
+		"promotionPending", "rollingBack", "stopRequested", "newRevision", "unchanged", "waiting", "deadlineExceeded",
+		"canaryBroken", "canaryLost", "notConverged", "gateOpens", "analysisSkipped", "preRollout", "probed", "windowOpens",
+		"windowOpen", "hookFailed", "checksFailed", "checksUnknown", "gateClosed", "advance", "promote",
 	}
 	return slices.Index(names, name)
 }

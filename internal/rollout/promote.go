@@ -13,6 +13,9 @@ func promotionPending(in input) (Decision, bool) {
 	case !copied && target.Revision != in.st.Revision && !in.trapped():
 		// What passed is gone before it was copied. Nothing was promoted, so this is a change like any other.
 		next.Promoted = p.Revision
+		if target.Revision == p.Revision {
+			return in.rollBack(next, RevisionWithdrawn, "")
+		}
 		return in.restart(next)
 	case !copied && !in.late():
 		return in.hold(CopyPending, ""), true
@@ -39,7 +42,7 @@ func (in input) promotionFailed(next Status) (Decision, bool) {
 		next.Weight = 100
 	}
 	d, ok := in.halt(next, PrimaryBroken, p.Message)
-	d.Events = []Event{{Warning: true, Message: "Promotion failed, primary not ready"}}
+	d.Events = []Event{{Warning: true, Message: "Promotion of " + in.spec.Target + " failed, primary not ready"}}
 	return d, ok
 }
 
@@ -58,7 +61,7 @@ func (in input) promotionStep(next Status) (Decision, bool) {
 	next.Promotion++
 	next.Window = noTime
 	d := in.to(next, PromotionStep, "")
-	d.Events = []Event{{Message: advanceMessage("primary weight", 100-next.Weight)}}
+	d.Events = []Event{{Message: in.spec.advanced("primary weight", int(100-next.Weight))}}
 	return d, true
 }
 
@@ -105,6 +108,9 @@ func finalising(in input) (Decision, bool) {
 	next.Phase = Succeeded
 	d := in.to(next, AllPassed, "")
 	d.Outcome = Promoted
-	d.Events = []Event{{Message: "Promotion completed! Scaling down"}}
+	d.Events = []Event{{Message: "Promotion completed! Scaling down " + in.spec.Target}}
+	if in.spec.Skip {
+		d.Events[0].Message = "Promotion completed! Canary analysis was skipped for " + in.spec.Target
+	}
 	return d, true
 }

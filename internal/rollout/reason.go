@@ -35,6 +35,16 @@ const (
 	AllPassed         Code = "AllPassed"
 	CopyPending       Code = "CopyPending"
 	PromotionStep     Code = "PromotionStep"
+	HookFailed        Code = "HookFailed"
+	ProbeFailed       Code = "ProbeFailed"
+	HooksPending      Code = "HooksPending"
+	GateClosed        Code = "GateClosed"
+	GateOpened        Code = "GateOpened"
+	GateExpired       Code = "GateExpired"
+	NoDataYet         Code = "NoDataYet"
+	Probed            Code = "Probed"
+	HandingOver       Code = "HandingOver"
+	HandedOver        Code = "HandedOver"
 	Undecided         Code = "Undecided"
 )
 
@@ -67,6 +77,16 @@ var sentences = map[Code]string{
 	AllPassed:         "the revision passed and the primary runs it",
 	CopyPending:       "copying the revision to the primary",
 	PromotionStep:     "giving traffic back to the primary",
+	HookFailed:        "a webhook failed",
+	ProbeFailed:       "a check cannot be made; no traffic has moved",
+	HooksPending:      "waiting for the webhooks",
+	GateClosed:        "waiting at the gate",
+	GateOpened:        "the gate has opened",
+	GateExpired:       "the gate stayed closed",
+	NoDataYet:         "waiting for data",
+	Probed:            "every check can be asked",
+	HandingOver:       "giving the traffic back to the target",
+	HandedOver:        "the target has its traffic back; nothing of the canary is left",
 	Undecided:         "nothing to decide",
 }
 
@@ -94,6 +114,7 @@ type Event struct {
 	Message string
 }
 
-func advanceMessage(what string, n Weight) string {
-	return "Advance " + what + " " + strconv.Itoa(int(n))
+// advanced is Flagger's message about a step: what is "canary weight" or the like.
+func (s *Spec) advanced(what string, n int) string {
+	return "Advance " + s.Name + " " + what + " " + strconv.Itoa(n)
 }

@@ -16,6 +16,7 @@ type rule func(in input) (Decision, bool)
 // rules is the state machine, in order of precedence. Each name reads as a sentence about the rollout.
 var rules = [...]rule{
 	superseded,       // another run holds the lease: touch nothing more
+	uninstalling,     // the target gets its traffic back, and what was made for the canary goes away
 	finished,         // a terminal phase stays terminal
 	suspended,        // spec.suspend: touch nothing
 	targetMissing,    // there is nothing to roll out
@@ -27,15 +28,21 @@ var rules = [...]rule{
 	stopRequested,    // a rollback hook, an operator, or the cancelled job
 	newRevision,      // the target changed: start over at weight 0
 	unchanged,        // the target runs what was promoted already
+	waiting,          // nobody has let this revision begin yet
 	deadlineExceeded, // the cluster, or the router, took too long
 	canaryBroken,     // the canary cannot become ready
 	canaryLost,       // the canary lost its readiness while it had traffic
 	notConverged,     // the world is not yet where the last decision put it
+	gateOpens,        // the gate at which the rollout waits has opened, or its time is over
 	analysisSkipped,  // spec.skipAnalysis: a ready canary is enough
+	preRollout,       // the pre-rollout hooks, before any traffic
+	probed,           // every check is asked once before any traffic, so that a typo costs nothing
 	windowOpens,      // the world has just converged: the analysis window starts
 	windowOpen,       // the window is not over yet
+	hookFailed,       // a rollout hook failed, or has not answered yet
 	checksFailed,     // a check failed, or found no data; at the threshold, roll back
 	checksUnknown,    // a check has no answer; never advance on ignorance
+	gateClosed,       // a gate says no, or has not said yes
 	advance,          // take the next step
 	promote,          // all steps are taken
 }
@@ -101,7 +108,8 @@ func (in input) guard(w *World) {
 		return
 	}
 	more := to.Canary > from.Canary || to.Match && !from.Match
-	if more && !target.Ready || to.Canary < from.Canary && !primary.Serving {
+	less := to.Canary < from.Canary || from.Match && !to.Match && to.Canary < 100
+	if more && !target.Ready || less && !primary.Serving {
 		to.Managed = false
 	}
 }
@@ -139,7 +147,7 @@ func deadline(spec *Spec, st *Status) time.Time {
 // late reports whether the present wait has lasted too long.
 func (in input) late() bool {
 	at := deadline(in.spec, in.st)
-	return !at.IsZero() && !in.obs.Now.Before(at)
+	return !at.IsZero() && !in.obs.Now.Before(at) && in.st.Gate == "" // see notConverged
 }
 
 // routed reports whether the router says that it does what the last decision wanted.

@@ -30,7 +30,7 @@ func at(w Weight) RouteReport {
 
 // progressing is a rollout at a step, with its window open since noon.
 func progressing(step int, change ...func(*Status)) Status {
-	st := Status{Phase: Progressing, Revision: "new", Promoted: "old", Step: step, Routed: true, Window: noon, Moved: noon, Since: noon}
+	st := Status{Phase: Progressing, Revision: "new", Promoted: "old", Step: step, Routed: true, Window: noon, Moved: noon, Since: noon, Probed: true}
 	if step > 0 {
 		st.Weight = steps.Steps[step-1].Weight
 	}
@@ -104,6 +104,18 @@ func TestRules(t *testing.T) {
 		"a superseded run touches nothing": {
 			progressing(1), seen(20, time.Second, func(o *Observation) { o.Superseded = true }),
 			want{phase: Progressing, step: 1, weight: 20, code: OtherRun, outcome: Superseded},
+		},
+		"a canary that its autoscaler lets grow holds the next step and keeps its window": {
+			progressing(1), seen(20, 11*time.Second, func(o *Observation) {
+				o.Target.Ready, o.Target.Resizing = false, true
+			}, checked(Pass)),
+			want{phase: Progressing, step: 1, weight: 20, code: CanaryNotReady},
+		},
+		"a primary that its autoscaler lets grow holds nothing up": {
+			progressing(1), seen(20, 11*time.Second, func(o *Observation) {
+				o.Primary.Ready, o.Primary.Resizing = false, true
+			}, checked(Pass)),
+			want{phase: Progressing, step: 2, weight: 50, code: StepTaken},
 		},
 		"a canary that is not ready gets no traffic": {
 			progressing(0), seen(0, time.Second, func(o *Observation) { o.Target = of(down, "new") }),
@@ -286,7 +298,10 @@ func TestPlanMakesStepsOfEveryStrategy(t *testing.T) {
 		"iterations hold, then hand over":   {canary.Analysis{Iterations: 2}, []Step{{}, {}, {Weight: 100, Bare: true}}},
 		"match goes with every iteration": {
 			canary.Analysis{Iterations: 1, Match: make([]canary.HTTPMatchRequest, 1)},
-			[]Step{{Match: true}, {Weight: 100, Bare: true}},
+			[]Step{{Match: true}},
+		},
+		"a mirror goes before the first weight": {
+			canary.Analysis{StepWeight: 50, Mirror: true, MirrorWeight: 30}, []Step{{Mirror: 30}, {Weight: 50}, {Weight: 100}},
 		},
 		"a mirror without a weight copies everything": {
 			canary.Analysis{Iterations: 1, Mirror: true}, []Step{{Mirror: 100}, {Weight: 100, Bare: true}},

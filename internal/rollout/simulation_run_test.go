@@ -4,28 +4,36 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/penstock-dev/penstock/internal/canary"
 )
 
 // checkDecision holds a decision to the invariants that need no world.
 func (s *sim) checkDecision(st *Status, o *Observation, d *Decision) {
 	want := Want(&s.spec, st).Route
 	switch {
-	case !o.Target.Ready || !o.Primary.Ready || !o.Route.Settled || o.Route.Route != want:
+	case !o.Target.Ready || !o.Primary.Ready || !o.Route.Settled || !sameShares(o.Route.Route, want):
 		s.stable = noTime
 	case s.stable.IsZero():
 		s.stable = o.Now
 	}
+	s.noteWindow(st, o)
 	if d.Next.Step > st.Step && st.Step > 0 && !s.spec.Steps[st.Step-1].Bare {
-		if len(o.Checks) != len(s.spec.Checks) || (len(s.spec.Checks) > 0 && !o.Window.Equal(st.Window)) {
-			s.problem("step %d was left without checks of its window", st.Step)
-		}
 		if s.stable.IsZero() || o.Now.Sub(s.stable) < s.spec.Interval {
 			s.problem("step %d was left before the world had been as it should for a whole window", st.Step)
 		}
-		for _, c := range o.Checks {
-			if c.Verdict != Pass {
-				s.problem("step %d was left although %s said %s", st.Step, c.Name, c.Verdict)
-			}
+		s.mustHavePassed(st, "the step was left")
+		if s.spec.Steps[d.Next.Step-1].Bare {
+			s.mustBeConfirmed(st)
+		}
+	}
+	if d.Next.Step > st.Step && d.Next.Weight > st.Weight && !s.spec.Steps[d.Next.Step-1].Bare &&
+		s.spec.Hooked(canary.HookConfirmTrafficIncrease) && (s.open.Verdict != Pass || s.open.Hook != canary.HookConfirmTrafficIncrease) {
+		s.problem("more traffic without a confirmation")
+	}
+	if d.Next.Step == 1 && st.Step == 0 {
+		if s.spec.Hooked(canary.HookPreRollout) && !st.Hooked || len(s.spec.Checks) > 0 && !st.Probed {
+			s.problem("traffic before the hooks and the first look at the checks")
 		}
 	}
 	if d.Next.Step > st.Step+1 {
@@ -38,16 +46,86 @@ func (s *sim) checkDecision(st *Status, o *Observation, d *Decision) {
 		s.problem("nothing to do, although the target runs %s and the primary %s", o.Target.Revision, s.primary.rev)
 	}
 	switch {
-	case st.Phase != Progressing || st.Step == 0 || o.Target.Ready || !o.Primary.Ready:
+	case st.Phase != Progressing && st.Phase != WaitingPromotion || st.Step == 0 || o.Target.Ready || !o.Primary.Ready:
 		s.dead = noTime
 	case s.dead.IsZero():
 		s.dead = o.Now
-	case o.Now.Sub(s.dead) > time.Duration(s.spec.Threshold)*s.spec.Interval && d.Next.Phase == Progressing && d.Next.Step > 0:
+	case s.spec.Uninstall: // whoever uninstalls a canary that breaks just then is told, and traffic stays where it is
+	case o.Now.Sub(s.dead) > time.Duration(s.spec.Threshold)*s.spec.Interval && d.Next.Phase == st.Phase && d.Next.Step > 0:
 		s.problem("users were left on a canary that was not ready for %s", o.Now.Sub(s.dead))
 	}
+	s.noteStart(st, o, d)
 	s.notePromotion(st, o, d)
 	if d.Next.Step != st.Step {
-		s.stable = noTime
+		s.stable, s.passed = noTime, false
+	}
+}
+
+// sameShares compares where the traffic goes.
+func sameShares(a, b Route) bool {
+	return a.Managed == b.Managed && a.Canary == b.Canary && a.Mirror == b.Mirror && a.Match == b.Match
+}
+
+// noteWindow remembers whether a window has just been passed, or failed.
+func (s *sim) noteWindow(st *Status, o *Observation) {
+	judged := st.Step > 0 && !st.Window.IsZero() && !o.Now.Before(st.Window.Add(s.spec.Interval))
+	switch {
+	case s.stable.IsZero():
+		s.passed = false
+	case st.Gate == GroupGate && s.open.Hook == GroupGate && s.open.Verdict == Pass: // what is found out now comes too late
+		return
+	case !judged, o.Probe, len(s.spec.Checks) > 0 && (len(o.Checks) != len(s.spec.Checks) || !o.Window.Equal(st.Window)):
+		return
+	case s.spec.Hooked(canary.HookRollout) && o.Hook.Verdict == Unknown:
+		return
+	default:
+		s.passed = !s.spec.Hooked(canary.HookRollout) || o.Hook.Verdict == Pass && o.Hook.For.Equal(st.Window)
+	}
+	for _, c := range o.Checks {
+		if c.Verdict != Pass && (c.Verdict != NoData || s.spec.OnNoData != NoDataPasses) {
+			s.passed = false
+		}
+	}
+}
+
+func (s *sim) mustHavePassed(st *Status, what string) {
+	if !s.passed {
+		s.problem("step %d: %s without a window that passed", st.Step, what)
+	}
+}
+
+// noteStart holds the beginning of a revision to its gate.
+func (s *sim) noteStart(st *Status, o *Observation, d *Decision) {
+	if st.Phase == Waiting && s.open.Hook == canary.HookConfirmRollout && s.open.Verdict == Pass {
+		s.started = st.Revision
+	}
+	if s.spec.Hooked(canary.HookConfirmRollout) && d.Next.Phase == Progressing && d.Next.Revision != s.started {
+		s.problem("%s began without a confirmation", d.Next.Revision)
+	}
+	if d.Next.Phase == Waiting && d.Next.Revision != st.Revision {
+		s.started = ""
+	}
+	if d.Next.Phase == Waiting && (d.Next.Weight > 0 || d.Want.Canary != ScaleLeave) {
+		s.problem("something moves before it was allowed to")
+	}
+}
+
+// mustBeConfirmed holds the promotion, or the step that begins it, to its gates.
+func (s *sim) mustBeConfirmed(st *Status) {
+	wanted := canary.HookType("")
+	switch {
+	case s.spec.Group:
+		wanted = GroupGate
+	case s.spec.Hooked(canary.HookConfirmPromotion) && !s.spec.Skip:
+		wanted = canary.HookConfirmPromotion
+	default:
+		return
+	}
+	if s.open.Hook != wanted || s.open.Verdict != Pass {
+		s.problem("promotion of %s without %s", st.Revision, wanted)
+	}
+	if wanted == GroupGate && !s.spec.Skip && s.spec.Hooked(canary.HookConfirmPromotion) && st.Opened != canary.HookConfirmPromotion {
+		s.problem("promotion of %s without a confirmation", st.Revision)
 	}
 }
 
@@ -69,14 +147,12 @@ func (s *sim) notePromotion(st *Status, o *Observation, d *Decision) {
 		if st.Step != len(s.spec.Steps) {
 			s.problem("promotion after step %d of %d", st.Step, len(s.spec.Steps))
 		}
-		for _, c := range o.Checks {
-			if c.Verdict != Pass {
-				s.problem("promotion although %s said %s", c.Name, c.Verdict)
-			}
+		if last := s.spec.Steps[len(s.spec.Steps)-1]; !last.Bare {
+			s.mustHavePassed(st, "promotion")
+			s.mustBeConfirmed(st)
 		}
-		if last := s.spec.Steps[len(s.spec.Steps)-1]; !last.Bare && len(o.Checks) != len(s.spec.Checks) {
-			s.problem("promotion without checks")
-		}
+	} else if s.spec.Group {
+		s.mustBeConfirmed(st)
 	}
 	if st.Revision != o.Target.Revision {
 		s.problem("promotion of %s while the target is at %s", st.Revision, o.Target.Revision)
@@ -105,6 +181,14 @@ func (s *sim) checkEnd(st *Status, d *Decision) {
 			s.target.rev == d.Next.Revision && s.primary.rev == d.Next.Revision {
 			s.problem("halted with the traffic on a broken primary although the canary passed and is ready")
 		}
+	case Gated:
+		if !s.spec.GateHold || d.Next.GateSince.IsZero() {
+			s.problem("suspended at a gate that nobody asked for")
+		}
+	case Uninstalled:
+		if s.primary.exists || s.target.replicas == 0 || s.route.Canary != 100 {
+			s.problem("uninstalled, but target %+v and route %+v", s.target, s.route)
+		}
 	case Running, Initialised, Unchanged, Suspended, Superseded:
 	}
 }
@@ -122,6 +206,9 @@ func (s *sim) run() []string {
 		if s.saved.Halted && s.primary.exists { // somebody repairs the primary
 			s.revs[s.primary.rev].primaryNever = false
 		}
+	}
+	if s.spec.Uninstall = len(s.problems) == 0 && s.chance(10); s.spec.Uninstall {
+		s.runOnce()
 	}
 	return s.problems
 }
@@ -173,7 +260,7 @@ func (s *sim) sleep(wake time.Time) {
 	}
 	for _, at := range []time.Time{
 		s.target.readyAt, s.primary.readyAt, s.target.downTill, s.primary.downTill, s.settle,
-		s.target.since.Add(simDeadline / 2), s.primary.since.Add(simDeadline / 2),
+		s.target.since.Add(simDeadline / 2), s.primary.since.Add(simDeadline / 2), s.hook.at, s.gates.at,
 	} {
 		if at.After(s.now) && at.Before(next) {
 			next = at
@@ -202,7 +289,7 @@ func TestSimulatedRolloutsKeepTheInvariants(t *testing.T) {
 		}
 		outcomes[s.saved.Phase]++
 	}
-	for _, p := range []Phase{Succeeded, Failed, Initialized} {
+	for _, p := range []Phase{Succeeded, Failed, Initialized, Waiting, WaitingPromotion, Terminated} {
 		if outcomes[p] == 0 {
 			t.Errorf("no simulated rollout ended as %s: the simulation is too tame", p)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/penstock-dev/penstock/internal/canary"
 )
 
 // The simulation plays whole rollouts against a small model of a cluster: workloads that take time to become ready, or
@@ -42,13 +44,17 @@ type sim struct {
 	settle  time.Time
 	stop    Stop
 	faults  int // how many more faults the world has in store
+	hook    simAnswer
+	gates   simAnswer
+	open    HookAnswer // of the gate in the present observation
 	nextRev int
 
 	rules    []rule
 	saved    Status
 	dead     time.Time       // since when the canary has had traffic without being ready
 	stable   time.Time       // since when the world has been where the step wants it, as far as anybody looked
-	passed   map[string]int  // windows passed by a revision, in order
+	passed   bool            // a whole window has passed since the step was taken, and nothing has failed after it
+	started  string          // the revision that was allowed to begin
 	analysed map[string]bool // revisions that may be on the primary
 	problems []string
 	trace    []string
@@ -58,7 +64,7 @@ func newSim(seed uint64, list []rule) *sim {
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	s := &sim{
 		rnd: rnd, rules: list, now: time.Unix(1_700_000_000, 0), revs: map[string]*simRevision{},
-		passed: map[string]int{}, analysed: map[string]bool{}, faults: rnd.IntN(12),
+		analysed: map[string]bool{}, faults: rnd.IntN(12),
 	}
 	s.spec = s.randomSpec()
 	s.target = simWorkload{exists: true, rev: s.newRevision(), replicas: 1, readyAt: s.now}
@@ -77,18 +83,49 @@ func newSim(seed uint64, list []rule) *sim {
 	return s
 }
 
+// simAnswer is a webhook that takes its time.
+type simAnswer struct {
+	hook    canary.HookType
+	about   time.Time
+	at      time.Time
+	verdict Verdict
+}
+
 func (s *sim) randomSpec() Spec {
-	spec := Spec{Interval: simInterval, Deadline: simDeadline, Threshold: 1 + s.rnd.IntN(3), Checks: []string{"a", "b"}}
-	switch s.rnd.IntN(5) {
+	spec := Spec{
+		Name: "c.n", Interval: simInterval, Deadline: simDeadline, Threshold: 1 + s.rnd.IntN(3), Checks: []string{"a", "b"},
+		GateTimeout: 10 * simInterval, GateHold: s.chance(30), Group: s.chance(10), HoldOnFailure: s.chance(10),
+		Affinity: s.chance(10), OnNoData: Policy(max(0, s.rnd.IntN(8)-5)), Consecutive: max(0, s.rnd.IntN(6)-3),
+	}
+	for _, hook := range []canary.HookType{
+		canary.HookConfirmRollout, canary.HookPreRollout, canary.HookRollout, canary.HookConfirmTrafficIncrease,
+		canary.HookConfirmPromotion, canary.HookRollback,
+	} {
+		if s.chance(15) {
+			spec.Hooks = append(spec.Hooks, hook)
+		}
+	}
+	mirror := Weight(0)
+	if s.chance(20) {
+		mirror = 100
+	}
+	switch s.rnd.IntN(6) {
 	case 0:
 		for range 1 + s.rnd.IntN(4) {
-			spec.Steps = append(spec.Steps, Step{Match: s.rnd.IntN(2) == 0})
+			spec.Steps = append(spec.Steps, Step{Mirror: mirror})
 		}
 		spec.Steps = append(spec.Steps, Step{Weight: 100, Bare: true})
 	case 1:
 		spec.Steps = []Step{{Weight: 50}}
 		spec.Checks = nil
+	case 2:
+		for range 1 + s.rnd.IntN(4) {
+			spec.Steps = append(spec.Steps, Step{Match: true})
+		}
 	default:
+		if mirror > 0 {
+			spec.Steps = append(spec.Steps, Step{Mirror: mirror})
+		}
 		by := Weight(5 + s.rnd.IntN(46))
 		for w := by; w <= 100; w += by {
 			spec.Steps = append(spec.Steps, Step{Weight: w})
@@ -150,13 +187,41 @@ func (s *sim) observe(st *Status) Observation {
 	asks := Ask(&s.spec, st)
 	o := Observation{Now: s.now, Stop: s.stop, Target: s.targetNow(), Primary: s.primaryNow()}
 	o.Route = RouteReport{Route: s.route, Known: s.route.Managed, Settled: !s.now.Before(s.settle)}
+	o.Hook = s.answer(&s.hook, asks.Hook, asks.For, simInterval*3/2)
+	o.Gate = s.answer(&s.gates, asks.Gate, asks.Since, 15*simInterval)
+	s.open = o.Gate
+	if asks.Rollback && s.fault(1) {
+		o.Stop = StopRollback
+	}
 	if asks.Checks && !s.now.Before(asks.Due) {
-		o.Window = asks.Window
+		o.Window, o.Probe = asks.Window, asks.Probe
 		for _, name := range s.spec.Checks {
 			o.Checks = append(o.Checks, CheckResult{Name: name, Verdict: s.verdict(), Message: name})
 		}
 	}
 	return o
+}
+
+// answer is what a webhook says by now: nothing, no, or in the end yes. The hooks of a window may end with a no.
+func (s *sim) answer(a *simAnswer, hook canary.HookType, about time.Time, within time.Duration) HookAnswer {
+	if hook == "" {
+		*a = simAnswer{}
+		return HookAnswer{}
+	}
+	if a.hook != hook || !a.about.Equal(about) {
+		*a = simAnswer{hook: hook, about: about, at: s.delay(within), verdict: Pass}
+		if hook == canary.HookRollout || hook == canary.HookPreRollout {
+			a.verdict = []Verdict{Pass, Pass, Pass, Fail, Error}[s.rnd.IntN(5)]
+		}
+	}
+	answer := HookAnswer{Hook: hook, For: about, Verdict: a.verdict, Message: string(hook)}
+	if s.now.Before(a.at) {
+		answer.Verdict = Unknown
+		if hook != canary.HookRollout && hook != canary.HookPreRollout && s.chance(80) {
+			answer.Verdict = Fail // a closed gate
+		}
+	}
+	return answer
 }
 
 func (s *sim) verdict() Verdict {
@@ -219,17 +284,26 @@ func (s *sim) apply(w World, o *Observation) bool {
 	}
 	if w.Route.Managed && w.Route != s.route && !s.fault(10) {
 		s.checkRoute(w.Route, o)
-		s.route, s.settle = w.Route, s.delay(simInterval/2)
+		if !sameShares(s.route, w.Route) { // a cookie moves nobody
+			s.settle = s.delay(simInterval / 2)
+		}
+		s.route = w.Route
 	}
 	if s.fault(10) {
 		return false
+	}
+	if w.Remove && s.primary.exists {
+		if !s.route.Handover || s.route.Canary != 100 || s.now.Before(s.settle) {
+			s.problem("the primary was removed while the route needed it: %+v", s.route)
+		}
+		s.primary.exists = false
 	}
 	switch {
 	case w.Canary == ScaleUp && s.target.replicas == 0:
 		s.target.replicas, s.target.readyAt, s.target.since = 1, s.delay(simInterval), s.now
 		s.target.serving = false
 	case w.Canary == ScaleZero && s.target.replicas > 0:
-		if s.route.Canary > 0 || s.route.Match || s.now.Before(s.settle) {
+		if s.route.Canary > 0 || s.route.Match || s.route.Mirror > 0 || s.now.Before(s.settle) {
 			s.problem("the canary was scaled to zero while it had traffic: %+v", s.route)
 		}
 		if !o.Primary.Serving && s.target.rev != s.primary.rev && o.Target.Ready && s.saved.Phase != Failed {

@@ -16,6 +16,8 @@ type Step struct {
 
 // Spec is a canary compiled for deciding: the strategy is data, not code.
 type Spec struct {
+	Name, Target, Primary string // as messages name the canary, its target and its primary: name.namespace
+
 	Steps     []Step        // every strategy is a list of steps
 	Promotion []Weight      // canary weights on the way back to a promoted primary; empty: all at once
 	Interval  time.Duration // length of an analysis window
@@ -24,10 +26,22 @@ type Spec struct {
 	Checks    []string      // names of the checks that must all pass
 	Skip      bool          // spec.skipAnalysis
 	Suspend   bool          // spec.suspend
+	Affinity  bool          // users who have seen the canary stay on it
+
+	Hooks []canary.HookType // the types of webhooks that there are, each once
+
+	OnNoData      Policy        // what a check without data means
+	Consecutive   int           // failed checks in a row at which the rollout is rolled back; 0: only Threshold counts
+	HoldOnFailure bool          // a failed analysis leaves the traffic where it is, for a person to look
+	GateTimeout   time.Duration // how long a gate, or missing data, is waited for; 0 has no end
+	GateHold      bool          // a gate that did not open in time suspends the rollout instead of rolling it back
+	Group         bool          // the promotion waits for the group's other canaries
+	Uninstall     bool          // the target gets its traffic back, and what was made for the canary goes away
 }
 
-// Plan compiles a valid canary. Weighted canaries step up to maxWeight; iterations hold one route for as many windows
-// and then hand all traffic to the canary before the primary is touched.
+// Plan compiles a valid canary. Weighted canaries step up to maxWeight, after one mirrored step if they ask for it.
+// Iterations hold one route for as many windows; blue/green then hands all traffic to the canary before the primary is
+// touched, and A/B testing leaves everybody where they are.
 //
 // Unlike Flagger, which can overshoot it by one step, the last weight is maxWeight.
 func Plan(c *canary.Canary) Spec {
@@ -36,11 +50,20 @@ func Plan(c *canary.Canary) Spec {
 		a = &canary.Analysis{}
 	}
 	s := Spec{
-		Interval: a.EffectiveInterval(), Threshold: a.EffectiveThreshold(), Deadline: c.ProgressDeadline(),
+		Name: dotted(c.Name, c.Namespace), Target: dotted(c.Spec.TargetRef.Name, c.Namespace), Primary: dotted(c.PrimaryName(), c.Namespace),
+		Affinity: a.SessionAffinity != nil, Interval: a.EffectiveInterval(), Threshold: a.EffectiveThreshold(), Deadline: c.ProgressDeadline(),
 		Skip: c.Spec.SkipAnalysis, Suspend: c.Spec.Suspend,
 	}
 	for _, m := range a.Metrics {
 		s.Checks = append(s.Checks, m.Name)
+	}
+	for i := range a.Webhooks {
+		if hook := a.Webhooks[i].EffectiveType(); !s.Hooked(hook) {
+			s.Hooks = append(s.Hooks, hook)
+		}
+	}
+	if a.Mirror && a.Iterations == 0 {
+		s.Steps = append(s.Steps, Step{Mirror: mirrored(a)}) // one look at the canary without users on it
 	}
 	switch {
 	case a.Iterations > 0:
@@ -63,17 +86,26 @@ func Plan(c *canary.Canary) Spec {
 func iterations(a *canary.Analysis) []Step {
 	hold := Step{Match: len(a.Match) > 0}
 	if a.Mirror {
-		hold.Mirror = 100
-		if a.MirrorWeight > 0 {
-			hold.Mirror = Weight(a.MirrorWeight)
-		}
+		hold.Mirror = mirrored(a)
 	}
 	steps := make([]Step, 0, a.Iterations+1)
 	for range a.Iterations {
 		steps = append(steps, hold)
 	}
+	if hold.Match {
+		return steps // the other users stay where they are until the primary is ready
+	}
 	return append(steps, Step{Weight: 100, Bare: true})
 }
+
+func mirrored(a *canary.Analysis) Weight {
+	if a.MirrorWeight > 0 {
+		return Weight(a.MirrorWeight)
+	}
+	return 100
+}
+
+func dotted(name, namespace string) string { return name + "." + namespace }
 
 // promotion lists the canary weights between the last step and zero.
 func promotion(steps []Step, by Weight) []Weight {

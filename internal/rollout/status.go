@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+)
 
 // Weight is a share of the traffic in percent, 0 to 100.
 type Weight int
@@ -47,6 +51,18 @@ type Status struct {
 	Weight    Weight `json:"weight"`              // the canary's wanted share of the traffic
 	Routed    bool   `json:"routed,omitempty"`    // the routes are Penstock's to write
 	Failed    int    `json:"failedChecks"`        // failed checks of this rollout; never reset during it
+	Streak    int    `json:"streak,omitempty"`    // failed checks in a row
+	Hooked    bool   `json:"hooked,omitempty"`    // the pre-rollout hooks have passed
+	Probed    bool   `json:"probed,omitempty"`    // every check was asked once, before any traffic
+	Handed    bool   `json:"handed,omitempty"`    // the route is the target's again: the canary is being uninstalled
+
+	Gate      canary.HookType `json:"gate,omitempty"`     // the gate at which the rollout waits; its last window passed
+	Opened    canary.HookType `json:"opened,omitempty"`   // the last gate that has opened for the next move
+	GateSince time.Time       `json:"gateSince,omitzero"` // since when the next move waits for its gates
+	Held      bool            `json:"held,omitempty"`     // it was said that the gate is closed
+
+	Session  string `json:"session,omitempty"`  // value of the session cookie that keeps users on this canary
+	Previous string `json:"previous,omitempty"` // that of the rollout before, to be taken back from browsers
 
 	Window time.Time `json:"window,omitzero"`  // start of the analysis window; zero until the world has converged on the step
 	Moved  time.Time `json:"moved,omitzero"`   // when the rollout last moved: a phase, a step or a judged window
@@ -64,15 +80,16 @@ type Status struct {
 func Begin(st Status, now time.Time) Status {
 	switch {
 	case !st.Phase.Terminal():
-		st.Window, st.Lost = noTime, false
+		st.Window, st.Lost, st.Gate, st.Held, st.GateSince = noTime, false, "", false, noTime
 		if !st.Moved.IsZero() {
 			st.Moved = now
 		}
 		return st
-	case st.Halted, !st.Routed:
-		return Status{}
+	case st.Halted, !st.Routed, st.Phase == Terminated:
+		return Status{Session: st.Session}
 	}
 	return Status{
 		Phase: Initialized, Revision: st.Promoted, Promoted: st.Promoted, Routed: true, Since: st.Since, Moved: now,
+		Session: st.Session,
 	}
 }

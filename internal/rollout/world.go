@@ -18,6 +18,7 @@ type World struct {
 	Route   Route  // where the traffic goes
 	Canary  Scale  // the canary's replicas
 	Primary string // the revision that the primary runs; copied from the target when they differ
+	Remove  bool   // what was made for the canary goes away
 }
 
 // Route says where the traffic goes. The primary gets what the canary does not.
@@ -26,6 +27,10 @@ type Route struct {
 	Canary  Weight // share of the requests that goes to the canary
 	Mirror  Weight // share of the requests that is copied to the canary, its answers thrown away
 	Match   bool   // requests that match spec.analysis.match go to the canary
+
+	Session  string // value of the cookie that keeps a user on the canary; empty: nobody is kept
+	Previous string // value of the rollout before, which browsers may still send
+	Handover bool   // the apex serves the target again, as if there had never been a canary
 }
 
 // RouteReport is what a router says of itself.
@@ -45,6 +50,9 @@ type Workload struct {
 	Serving  bool   // at least one pod of it is available
 	Broken   bool   // it cannot become ready without a change
 	Message  string // when not ready: which pod, and why
+	Changed  string // what of it differs from what was promoted, in words; empty when that is not known
+	Scaler   string // its autoscaler, with its bounds and what it wants; empty without one
+	Resizing bool   // not ready only because its autoscaler has changed its size; every pod that was well still is
 }
 
 // Stop is a request to end the rollout early.
@@ -65,8 +73,12 @@ type Observation struct {
 	Target     Workload // the user's workload, which runs the canary
 	Primary    Workload
 	Route      RouteReport
+	StopWhy    string    // in words, when there is more to say
 	Window     time.Time // the window that Checks judge
+	Probe      bool      // Checks are the first look at every query, before any traffic
 	Checks     []CheckResult
+	Gate       HookAnswer // of the gate that was asked
+	Hook       HookAnswer // of the hooks that were called
 }
 
 // Verdict is the answer of a check. Only Pass advances a rollout.

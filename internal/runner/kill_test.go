@@ -165,7 +165,7 @@ func bursts(seed uint64) func(int, string) fault {
 		} else if left > 0 {
 			left--
 		}
-		if left == 0 || method == "check" {
+		if left == 0 || method == "check" || method == "probe" {
 			return fault{}
 		}
 		return fault{err: errTrouble, after: random.IntN(2) == 0}

@@ -29,6 +29,7 @@ type loop struct {
 	firstTrouble time.Time     // since when nothing has worked; zero when it does
 	pause        time.Duration // before the next try
 
+	calls  *calls
 	feeds  []*feed
 	events []rollout.Event // of decisions that were saved and not yet reported
 }
@@ -128,7 +129,7 @@ func (l *loop) imagePending(ctx context.Context, d rollout.Decision) (bool, erro
 	case rollout.Running: // the primary serves, and the target holds something else
 		_, err := l.setImage(ctx)
 		return true, err
-	case rollout.Halted, rollout.Suspended, rollout.Superseded:
+	case rollout.Halted, rollout.Suspended, rollout.Superseded, rollout.Gated, rollout.Uninstalled:
 	}
 	return false, nil
 }
@@ -146,16 +147,26 @@ func (l *loop) retry(ctx context.Context) (bool, error) {
 // turn is one step in a straight line: ask, observe, decide, save, apply, report.
 func (l *loop) turn(ctx context.Context) (rollout.Decision, error) {
 	asks := rollout.Ask(&l.Spec, &l.st)
+	hook, gate, rollback := l.calls.ask(ctx, asks, &l.st)
+	hooked := asks.Hook == "" || hook.Verdict != rollout.Unknown
 	var checks []rollout.CheckResult
-	if asks.Checks && !l.clock.Now().Before(asks.Due) && !l.stopping() {
-		checks = l.check(ctx)
+	if asks.Checks && hooked && !l.clock.Now().Before(asks.Due) && !l.stopping() {
+		checks = l.check(ctx, asks.Probe)
 	}
 	obs, err := l.Cluster.Observe(l.clock.Now())
 	if err != nil {
 		return rollout.Decision{}, err
 	}
+	if asks.Gate == rollout.GroupGate && l.Hooks != nil {
+		gate = l.Hooks.Call(ctx, asks.Gate, &l.st) // it costs nothing, and may have opened while the checks were asked
+		gate.Hook, gate.For = asks.Gate, asks.Since
+	}
+	obs.Hook, obs.Gate = hook, gate
 	if checks != nil {
-		obs.Checks, obs.Window = checks, asks.Window
+		obs.Checks, obs.Window, obs.Probe = checks, asks.Window, asks.Probe
+	}
+	if rollback.Verdict == rollout.Pass {
+		obs.Stop, obs.StopWhy = rollout.StopRollback, rollback.Message
 	}
 	if _, held := l.Fence.Fence(); !held {
 		return rollout.Decision{}, l.Superseded
@@ -173,11 +184,14 @@ func (l *loop) turn(ctx context.Context) (rollout.Decision, error) {
 		return d, err
 	}
 	l.report(&obs, &d)
+	if d.Outcome == rollout.Running { // what the next decision needs to know is asked while the run waits
+		l.calls.ask(ctx, rollout.Ask(&l.Spec, &l.st), &l.st)
+	}
 	return d, nil
 }
 
 // check asks the analyst, until the run is cancelled or superseded. Whoever does not answer has not passed.
-func (l *loop) check(ctx context.Context) []rollout.CheckResult {
+func (l *loop) check(ctx context.Context, probe bool) []rollout.CheckResult {
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -188,7 +202,11 @@ func (l *loop) check(ctx context.Context) []rollout.CheckResult {
 		}
 		cancel()
 	})
-	checks := l.Analyst.Check(ctx, l.clock.Now())
+	ask := l.Analyst.Check
+	if probe {
+		ask = l.Analyst.Probe
+	}
+	checks := ask(ctx, l.clock.Now())
 	cancel()
 	watch.Wait()
 	switch {

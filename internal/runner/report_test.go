@@ -44,8 +44,8 @@ func (l *listener) events() []string {
 }
 
 var wholeRollout = []string{
-	"New revision detected! Scaling up", "Advance canary weight 20", "Advance canary weight 40", "Advance canary weight 60",
-	"Copying template spec to primary", "Routing all traffic to primary", "Promotion completed! Scaling down",
+	"New revision detected! Scaling up app.n", "Starting canary analysis for app.n", "Advance c.n canary weight 20", "Advance c.n canary weight 40", "Advance c.n canary weight 60",
+	"Copying app.n template spec to app-primary.n", "Routing all traffic to primary", "Promotion completed! Scaling down app.n",
 }
 
 func TestReportersAreToldEveryDecisionOnceAndInOrder(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 func threeSteps() *rollout.Spec {
 	return &rollout.Spec{
+		Name: "c.n", Target: "app.n", Primary: "app-primary.n",
 		Steps:    []rollout.Step{{Weight: 20}, {Weight: 40}, {Weight: 60}},
 		Interval: 10 * time.Second, Threshold: 2, Deadline: time.Minute, Checks: []string{"success"},
 	}

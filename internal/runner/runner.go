@@ -30,6 +30,9 @@ type Journal interface {
 // Analyst makes the checks, all of them, and always answers within a bound.
 type Analyst interface {
 	Check(ctx context.Context, now time.Time) []rollout.CheckResult
+
+	// Probe asks every check once before any traffic moves. Pass means that the check can be asked, whatever its value.
+	Probe(ctx context.Context, now time.Time) []rollout.CheckResult
 }
 
 // Reporter shows a decision. It is best effort: what goes wrong with it stays with it.
@@ -60,6 +63,7 @@ type Run struct {
 	Cluster   Cluster
 	Journal   Journal
 	Analyst   Analyst
+	Hooks     Hooks // nil when the canary has no webhooks
 	Fence     Fence
 	Reporters []Reporter
 	Clock     clock.Clock
@@ -69,6 +73,9 @@ type Run struct {
 	Stop       <-chan struct{} // closed when the run is cancelled
 	StopWithin time.Duration   // how long a cancelled run may take to reach its safe end
 	GiveUp     time.Duration   // how long the cluster may refuse every read and write
+
+	GateEvery time.Duration   // how often a gate is asked; 0 means DefaultGateEvery
+	Nudge     <-chan struct{} // a gate may have opened: ask at once; nil when nobody tells
 }
 
 // Result is how a run ended.
@@ -91,7 +98,9 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 	ctx, release := r.bounded(ctx)
 	defer release()
 	loop := &loop{Run: r, clock: r.Clock}
+	loop.calls = loop.newCalls()
 	defer loop.startReports(ctx)()
+	defer loop.calls.close()
 	if err := loop.begin(ctx); loop.isSuperseded(err) {
 		return loop.superseded(ctx)
 	} else if err != nil {
@@ -114,6 +123,9 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 			goOn, err := loop.imagePending(ctx, d)
 			if loop.isSuperseded(err) {
 				return loop.superseded(ctx)
+			}
+			if err == nil && !goOn {
+				loop.postRollout(ctx, &d)
 			}
 			if err != nil || !goOn {
 				return loop.result(d), err

@@ -167,7 +167,7 @@ func TestAnAnalystWithoutAnswersIsNotAskedInABusyLoop(t *testing.T) {
 		run := newRun(p, "v2")
 		run.Analyst = mute{}
 		result := must(t, run, rollout.RolledBack)
-		if w.serves("v1"); result.Reason.Code != rollout.ChecksUnknown || len(p.calls) > 60 {
+		if w.serves("v1"); result.Reason.Code != rollout.ProbeFailed || len(p.calls) > 60 {
 			t.Errorf("%v after %d calls", result.Reason, len(p.calls))
 		}
 	})
@@ -177,6 +177,8 @@ func TestAnAnalystWithoutAnswersIsNotAskedInABusyLoop(t *testing.T) {
 type mute struct{}
 
 func (mute) Check(context.Context, time.Time) []rollout.CheckResult { return nil }
+
+func (mute) Probe(context.Context, time.Time) []rollout.CheckResult { return nil }
 
 func TestARuleThatHasNothingToSayDoesNotMakeABusyLoop(t *testing.T) {
 	bubble(t, func(t *testing.T) {

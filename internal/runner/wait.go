@@ -47,6 +47,9 @@ func (l *loop) wait(ctx context.Context, until time.Time) error {
 		return ended(ctx)
 	case <-due:
 	case <-l.Cluster.Changed():
+	case <-l.calls.woken:
+	case <-l.Nudge:
+		l.calls.nudge()
 	case <-l.Fence.Lost():
 	case <-l.cancelled():
 		l.stopBy = l.clock.Now().Add(l.StopWithin)

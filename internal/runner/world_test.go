@@ -348,6 +348,13 @@ func (p *process) Check(ctx context.Context, _ time.Time) []rollout.CheckResult 
 	return []rollout.CheckResult{{Name: "success", Verdict: verdict, Message: "success: " + verdict.String()}}
 }
 
+// Probe is the first look at the checks: they can be asked.
+func (p *process) Probe(ctx context.Context, _ time.Time) []rollout.CheckResult {
+	verdict := rollout.Error
+	_ = p.call(ctx, "probe", func() error { verdict = rollout.Pass; return nil })
+	return []rollout.CheckResult{{Name: "success", Verdict: verdict, Message: "success: " + verdict.String()}}
+}
+
 func (p *process) Fence() (int64, bool)  { return p.epoch, p.held() }
 func (p *process) Lost() <-chan struct{} { return p.lost }
 func (p *process) Taken() bool           { return !p.ranOut }

@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -62,7 +63,9 @@ func apply(t *testing.T, live, applied *unstructured.Unstructured) *unstructured
 	gvk := applied.GroupVersionKind()
 	m := manager(t, gvk)
 	if len(live.GetManagedFields()) == 0 { // what is there belongs to somebody else
-		created, err := m.Update(&unstructured.Unstructured{Object: applied.DeepCopy().Object}, live.DeepCopy(), "somebody")
+		empty := &unstructured.Unstructured{Object: map[string]any{}}
+		empty.SetGroupVersionKind(gvk)
+		created, err := m.Update(empty, live.DeepCopy(), "somebody")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,9 +113,23 @@ func (same) New(gvk schema.GroupVersionKind) (runtime.Object, error) {
 	return o, nil
 }
 
-// settled is what Read must say of a route that has been taken up.
-func settled(route rollout.Route) rollout.RouteReport {
-	return rollout.RouteReport{Route: route, Known: true, Settled: true}
+// settled is what Read must say of a route that has been taken up. Whether all requests reach the apex as if there were no
+// canary is seen even when nobody asked for it.
+func (s scenario) settled(route rollout.Route) rollout.RouteReport {
+	report := rollout.RouteReport{Route: route, Known: true, Settled: true}
+	switch {
+	case s.canary.Spec.Provider == "kubernetes":
+		report.Handover = route.Canary == 100
+	case s.canary.Spec.Provider == "nginx" && route.Handover:
+		report.Canary = 0
+	case s.canary.Spec.Provider == "nginx":
+		report.Handover = route.Canary == 0 && !route.Match
+	case route.Handover:
+		report.Managed, report.Canary = false, 0
+		service := s.canary.ServiceName()
+		report.Message = fmt.Sprintf("no rule of %s sends requests to Service %q or %q", s.written(), service+"-primary", service+"-canary")
+	}
+	return report
 }
 
 // put replaces one of the live objects.

@@ -2,7 +2,6 @@ package traffic
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,11 +20,16 @@ import (
 // is that a filter or a timeout that is taken out of spec.service stays in the route until it is taken out there too.
 //
 // spec.service.retries is left to the gateway, as in Flagger.
+//
+// At the handover the route names the apex Service in the place of the primary's and the canary's. The filters and the
+// timeouts of spec.service stay: the application needs them with or without a canary.
 var gatewayAPI = Router{
-	Can:    Can{Weights: true, Match: true, Mirror: true, MirrorWeight: true},
+	Can:    Can{Weights: true, Match: true, Mirror: true, MirrorWeight: true, SessionAffinity: true},
 	Refs:   func(c *canary.Canary) []canary.Ref { return []canary.Ref{httpRouteRef(c)} },
 	Render: renderGatewayAPI,
 	Read:   readGatewayAPI,
+	Made:   nothingMade, // the route goes on serving the apex
+	Exact:  gatewayExact,
 	Lacks:  gatewayLacks,
 	Limits: gatewayLimits,
 }
@@ -41,25 +45,13 @@ func httpRouteRef(c *canary.Canary) canary.Ref {
 	return c.RefOf(gvr, "HTTPRoute", c.ServiceName())
 }
 
-func gatewayLacks(c *canary.Canary) []string {
-	if len(c.Spec.Service.GatewayRefs) == 0 {
-		return []string{"spec.service.gatewayRefs: " + gatewayNeeds}
+// gatewayExact has the rules: their list is one field to the API and is rendered from the live one, so that what a rule no
+// longer has, such as a mirror, is a difference too.
+func gatewayExact(ref canary.Ref) [][]string {
+	if ref.Group != gatewayGroup {
+		return nil
 	}
-	return nil
-}
-
-func gatewayLimits(c *canary.Canary) []string {
-	_, matching := serviceMatches(c)
-	problems := slices.Clone(matching)
-	if a := c.Spec.Analysis; a != nil && len(a.Match) > 0 && len(matching) == 0 {
-		_, matching = analysisMatches(c)
-		problems = append(problems, matching...)
-	}
-	problems = append(problems, prefixRewrite(c)...)
-	_, filtering := routeFilters(c)
-	problems = append(problems, filtering...)
-	_, timing := routeTimeouts(c)
-	return append(problems, timing...)
+	return [][]string{{"spec", "rules"}}
 }
 
 func renderGatewayAPI(c *canary.Canary, live canary.Objects, want rollout.Route) ([]*unstructured.Unstructured, error) {
@@ -73,6 +65,9 @@ func renderGatewayAPI(c *canary.Canary, live canary.Objects, want rollout.Route)
 		return nil, fmt.Errorf("route %s: %s", ref, strings.Join(problems, "; "))
 	}
 	before := live[ref]
+	if before == nil && want.Handover {
+		return nil, nil // as there would be none without a canary
+	}
 	var rules []map[string]any
 	if before != nil {
 		rules = objects(object(before.Object, "spec"), "rules")
@@ -91,7 +86,12 @@ func renderGatewayAPI(c *canary.Canary, live canary.Objects, want rollout.Route)
 	}
 	route := ref.New()
 	route.Object["spec"] = spec
-	if err := mark(c, route, before, c.Spec.Service.Apex); err != nil {
+	if want.Handover {
+		err = unmark(c, route, before, c.Spec.Service.Apex)
+	} else {
+		err = mark(c, route, before, c.Spec.Service.Apex)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if before != nil {
@@ -131,6 +131,11 @@ func readGatewayAPI(c *canary.Canary, live canary.Objects) rollout.RouteReport {
 	report := rollout.RouteReport{Known: true, Route: codec.read(rules)}
 	if !report.Managed {
 		report.Message = fmt.Sprintf("no rule of %s sends requests to Service %q or %q", ref, codec.primary, codec.canary)
+		if why := unsettled(c, route); report.Handover && why != "" {
+			report.Message += "; " + why
+		} else {
+			report.Settled = report.Handover
+		}
 		return report
 	}
 	if a := c.Spec.Analysis; a != nil && a.MirrorWeight > 0 && a.MirrorWeight < 100 && report.Mirror == 100 {

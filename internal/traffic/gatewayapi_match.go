@@ -90,6 +90,9 @@ func parseMatch(path string, m *canary.HTTPMatchRequest) (routeMatch, []string) 
 		case "authority":
 			problems = append(problems, path+".authority: an HTTPRoute matches hosts for all of its rules at once; use spec.service.hosts")
 			continue
+		case sourceLabels:
+			problems = append(problems, path+"."+sourceLabels+": "+meshOnly)
+			continue
 		}
 		problems = append(problems, fmt.Sprintf("%s.%s: an HTTPRoute has no such condition; it has uri, method, headers and queryParams", path, field))
 	}

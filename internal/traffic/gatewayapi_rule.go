@@ -11,7 +11,8 @@ import (
 )
 
 // ruleCodec reads and writes the rules of an HTTPRoute. Penstock's are those that name the primary's or the canary's
-// Service: one that splits the requests by weight and, before it, the one that an A/B test adds.
+// Service: one that splits the requests by weight and, before it, those that take some requests out: of an A/B test, and
+// of users who are kept on one side.
 type ruleCodec struct {
 	spec                  *canary.Canary
 	apex, primary, canary string // names of Services
@@ -61,14 +62,11 @@ func (r *ruleCodec) render(live []map[string]any, want rollout.Route) ([]map[str
 		return nil, err
 	}
 	split["matches"] = list(matchObjects(matches))
-	added := []map[string]any{split}
-	if want.Match {
-		test, err := r.test(split)
-		if err != nil {
-			return nil, err
-		}
-		added = []map[string]any{test, split}
+	added, err := r.aside(split, want)
+	if err != nil {
+		return nil, err
 	}
+	added = append(added, split)
 	var rules []map[string]any
 	for i, rule := range live {
 		if !mine[i] {
@@ -134,36 +132,15 @@ func (r *ruleCodec) rule(live map[string]any, want rollout.Route) (map[string]an
 		maps.Copy(merged, timeouts)
 		rule["timeouts"] = merged
 	}
+	if want.Handover {
+		rule["backendRefs"] = list(r.handedOver(objects(live, "backendRefs")))
+		return rule, nil
+	}
 	backends, err := r.backends(objects(live, "backendRefs"), want.Canary)
 	if err != nil {
 		return nil, err
 	}
-	rule["backendRefs"] = list(backends)
-	return rule, nil
-}
-
-// test returns the rule of an A/B test: what spec.analysis.match selects goes to the canary.
-func (r *ruleCodec) test(split map[string]any) (map[string]any, error) {
-	matches, problems := analysisMatches(r.spec)
-	if len(problems) > 0 {
-		return nil, errors.New(problems[0])
-	}
-	rule := clone(split)
-	delete(rule, "name") // the name of a rule is unique within its route
-	rule["matches"] = list(matchObjects(matches))
-	filters := objects(rule, "filters")
-	kept := filters[:0]
-	for _, filter := range filters {
-		if !r.mirrors(filter) { // the canary would get the request twice
-			kept = append(kept, filter)
-		}
-	}
-	delete(rule, "filters")
-	if len(kept) > 0 {
-		rule["filters"] = list(kept)
-	}
-	backends, err := r.backends(objects(split, "backendRefs"), 100)
-	if err != nil {
+	if err := r.cookies(backends, want); err != nil {
 		return nil, err
 	}
 	rule["backendRefs"] = list(backends)
@@ -192,47 +169,10 @@ func (r *ruleCodec) backend(live []map[string]any, service string, weight rollou
 	for _, name := range []string{service, r.apex} { // of a rule that is taken over, both get what the apex had
 		i := slices.IndexFunc(live, func(b map[string]any) bool { return r.names(b, name) })
 		if i >= 0 {
-			backend = clone(live[i])
+			backend = withoutCookies(live[i])
 			break
 		}
 	}
 	backend["name"], backend["port"], backend["weight"] = service, int64(r.spec.Spec.Service.Port), int64(weight)
 	return backend
-}
-
-// read returns what the rules of a route say.
-func (r *ruleCodec) read(rules []map[string]any) rollout.Route {
-	var route rollout.Route
-	var before map[string]any // the rule before the last of Penstock's
-	var last map[string]any
-	for _, rule := range rules {
-		if r.ours(rule, r.primary, r.canary) {
-			before, last = last, rule
-		}
-	}
-	if last == nil {
-		return route
-	}
-	route.Managed = true
-	route.Canary = r.weight(last)
-	route.Match = before != nil && r.weight(before) > 0
-	for _, filter := range objects(last, "filters") {
-		if r.mirrors(filter) {
-			route.Mirror = mirrorShare(object(filter, "requestMirror"))
-		}
-	}
-	return route
-}
-
-// weight returns the canary's share of a rule's requests. A backend without a weight has 1.
-func (r *ruleCodec) weight(rule map[string]any) rollout.Weight {
-	var part, total float64
-	for _, backend := range objects(rule, "backendRefs") {
-		weight := number(backend, "weight", 1)
-		total += weight
-		if r.names(backend, r.canary) {
-			part += weight
-		}
-	}
-	return share(part, total)
 }

@@ -2,9 +2,7 @@ package traffic
 
 import (
 	"fmt"
-	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/penstock-dev/penstock/internal/canary"
@@ -18,7 +16,9 @@ var kubernetes = Router{
 	Refs:   kubernetesRefs,
 	Render: renderKubernetes,
 	Read:   readKubernetes,
-	Lacks:  func(*canary.Canary) []string { return nil },
+	Made:   nothingMade,
+	Exact:  nothingExact,
+	Lacks:  kubernetesLacks,
 	Limits: func(*canary.Canary) []string { return nil },
 }
 
@@ -32,6 +32,22 @@ func kubernetesRefs(c *canary.Canary) []canary.Ref {
 	}
 	return []canary.Ref{apexRef(c), refs.Target, refs.Primary}
 }
+
+// kubernetesLacks refuses a Service as the target: both sides would be told apart by nothing but the selector that this
+// router rewrites.
+func kubernetesLacks(c *canary.Canary) []string {
+	if c.Spec.TargetRef.Kind != serviceKind {
+		return nil
+	}
+	return []string{fmt.Sprintf("spec.targetRef.kind: the kubernetes router moves traffic from pods to pods by the selector of a Service, "+
+		"so a Service cannot be its target; name the Deployment or DaemonSet behind %q, or use a router with weights", c.Spec.TargetRef.Name)}
+}
+
+// nothingMade is Made of a router that writes only what stays after the canary.
+func nothingMade(*canary.Canary) []canary.Ref { return nil }
+
+// nothingExact is Exact of a router whose objects merge field by field.
+func nothingExact(canary.Ref) [][]string { return nil }
 
 func renderKubernetes(c *canary.Canary, live canary.Objects, want rollout.Route) ([]*unstructured.Unstructured, error) {
 	ref := apexRef(c)
@@ -47,7 +63,7 @@ func renderKubernetes(c *canary.Canary, live canary.Objects, want rollout.Route)
 	if err != nil {
 		return nil, fmt.Errorf("route %s: %w", ref, err)
 	}
-	if want.Canary == 0 {
+	if want.Canary == 0 && !want.Handover {
 		value += primarySuffix
 	}
 	service := ref.New()
@@ -70,7 +86,7 @@ func readKubernetes(c *canary.Canary, live canary.Objects) rollout.RouteReport {
 	switch {
 	case len(selector) == 1 && selector[key] == value+primarySuffix:
 	case len(selector) == 1 && selector[key] == value:
-		report.Canary = 100
+		report.Canary, report.Handover = 100, true // this is also how the Service was before there was a canary
 	default:
 		report.Managed, report.Settled = false, false
 		report.Message = fmt.Sprintf("%s selects %s; the primary's pods are %s=%s%s and the canary's are %s=%s",
@@ -79,27 +95,22 @@ func readKubernetes(c *canary.Canary, live canary.Objects) rollout.RouteReport {
 	return report
 }
 
-// podLabel returns the label that tells the canary's pods from the primary's, and its value for the canary. The target
-// says it; a primary whose target is gone does too, so that its traffic can still be moved.
+// podLabel returns the label that tells the canary's pods from the primary's, and its value for the canary.
 func podLabel(c *canary.Canary, live canary.Objects) (key, value string, err error) {
 	refs, err := workload.RefsFor(c)
 	if err != nil {
 		return "", "", err
 	}
-	target, err := workload.Read[appsv1.Deployment](live[refs.Target])
+	target, err := workload.FromObject(live[refs.Target])
 	if err != nil {
 		return "", "", err
 	}
-	if target != nil {
-		return workload.Label(target)
-	}
-	primary, err := workload.Read[appsv1.Deployment](live[refs.Primary])
+	primary, err := workload.FromObject(live[refs.Primary])
 	if err != nil {
 		return "", "", err
 	}
-	if primary == nil {
+	if target == nil && primary == nil {
 		return "", "", fmt.Errorf("%s does not exist, so the label of its pods is not known", refs.Target)
 	}
-	key, value, err = workload.Label(primary)
-	return key, strings.TrimSuffix(value, primarySuffix), err
+	return workload.SharedLabel(target, primary)
 }

@@ -19,6 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// Values of session cookies.
+const session, previous = "sessionone", "sessionnil"
+
 const testdata = "../../testdata/traffic"
 
 // scenario is a folder below testdata/traffic/<router>/: a canary and what is in its cluster.
@@ -84,6 +87,11 @@ func (s scenario) routes() map[string]rollout.Route {
 	routes := map[string]rollout.Route{"canary-00": {Managed: true}, "canary-100": {Managed: true, Canary: 100}}
 	if s.router.Can.Weights {
 		routes["canary-20"] = rollout.Route{Managed: true, Canary: 20}
+	}
+	routes["handover"] = rollout.Route{Managed: true, Canary: 100, Handover: true}
+	if a := s.canary.Spec.Analysis; a != nil && a.SessionAffinity != nil {
+		routes["canary-kept"] = rollout.Route{Managed: true, Canary: 20, Session: session, Previous: previous}
+		routes["canary-released"] = rollout.Route{Managed: true, Previous: previous}
 	}
 	for _, step := range rollout.Plan(s.canary).Steps {
 		switch {

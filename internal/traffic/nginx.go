@@ -27,6 +27,8 @@ var nginx = Router{
 	Refs:   nginxRefs,
 	Render: renderNginx,
 	Read:   readNginx,
+	Made:   nginxMade,
+	Exact:  nothingExact,
 	Lacks:  nginxLacks,
 	Limits: nginxLimits,
 }
@@ -62,10 +64,25 @@ func nginxRefs(c *canary.Canary) []canary.Ref {
 	return []canary.Ref{user, written}
 }
 
+// nginxMade is the canary Ingress. The user's own serves the apex without it.
+func nginxMade(c *canary.Canary) []canary.Ref {
+	_, made, named := ingressRefs(c)
+	if !named {
+		return nil
+	}
+	return []canary.Ref{made}
+}
+
 func renderNginx(c *canary.Canary, live canary.Objects, want rollout.Route) ([]*unstructured.Unstructured, error) {
 	userRef, ref, named := ingressRefs(c)
 	if !named {
 		return nil, fmt.Errorf("spec.ingressRef: %s", nginxNeeds)
+	}
+	if want.Handover {
+		if live[ref] == nil {
+			return nil, nil // deleted already
+		}
+		want.Canary, want.Mirror, want.Match = 0, 0, false // the user's Ingress has all of the traffic again
 	}
 	if want.Mirror != 0 {
 		return nil, fmt.Errorf("route %s: the nginx router cannot copy requests to the canary", ref)
@@ -210,6 +227,7 @@ func readNginx(c *canary.Canary, live canary.Objects) rollout.RouteReport {
 	report.Managed, report.Settled = true, true
 	report.Canary = share(float64(weight), float64(total))
 	report.Match = annotations[nginxHeader] != "" || annotations[nginxCookie] != ""
+	report.Handover = report.Canary == 0 && !report.Match // the user's Ingress has all of the traffic
 	return report
 }
 

@@ -13,6 +13,8 @@ const (
 	nginxNeeds    = "the nginx router needs the name of the Ingress that points at the Service"
 	cookieHeader  = "cookie" // the header under which spec.analysis.match names a cookie
 	analysisMatch = "spec.analysis.match"
+	sourceLabels  = "sourceLabels"
+	meshOnly      = "only a service mesh knows the labels of the pod that sends a request; match a header or a cookie instead"
 )
 
 func nginxLacks(c *canary.Canary) []string {
@@ -58,7 +60,11 @@ func (n *nginxConditions) refuse(path, why string) { n.problems = append(n.probl
 
 func (n *nginxConditions) add(path string, m *canary.HTTPMatchRequest) {
 	for _, field := range otherConditions(m) {
-		n.refuse(path+"."+field, "the nginx router matches headers and cookies only")
+		why := "the nginx router matches headers and cookies only"
+		if field == sourceLabels {
+			why = meshOnly
+		}
+		n.refuse(path+"."+field, why)
 	}
 	if len(m.Headers) > 1 {
 		n.refuse(path+".headers", "the nginx router cannot ask for several headers at once; "+

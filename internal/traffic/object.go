@@ -64,6 +64,32 @@ func mark(c *canary.Canary, object, live *unstructured.Unstructured, custom *can
 	return nil
 }
 
+// unmark gives an object that is handed over the metadata that it keeps: what the user wants on it and it has. The
+// markers and the owner, which would take it away together with the canary, are left out, and a server-side apply removes
+// them.
+func unmark(c *canary.Canary, object, live *unstructured.Unstructured, custom *canary.CustomMetadata) error {
+	if _, err := owned(c, live); err != nil || custom == nil {
+		return err
+	}
+	object.SetLabels(common(custom.Labels, live.GetLabels()))
+	object.SetAnnotations(common(custom.Annotations, live.GetAnnotations()))
+	return nil
+}
+
+// common returns the entries that two maps have in common, or nil.
+func common(a, b map[string]string) map[string]string {
+	var kept map[string]string
+	for key, value := range a {
+		if other, found := b[key]; found && other == value && !strings.Contains(key, fluxMarker) {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
+	}
+	return kept
+}
+
 // owned reports whether an object was, or will be, made for this canary, by Penstock or by Flagger.
 func owned(c *canary.Canary, live *unstructured.Unstructured) (bool, error) {
 	if live == nil {

@@ -29,11 +29,7 @@ func (r Router) Refuse(c *canary.Canary) []string {
 	if len(a.Match) > 0 {
 		refuse("spec.analysis.match", "does not look at requests", func(can Can) bool { return can.Match })
 	}
-	switch {
-	case !a.Mirror:
-	case a.Iterations == 0:
-		problems = append(problems, "spec.analysis.mirror: requests are mirrored only together with spec.analysis.iterations")
-	default:
+	if a.Mirror {
 		refuse("spec.analysis.mirror", "does not copy requests", func(can Can) bool { return can.Mirror })
 		if a.MirrorWeight > 0 && a.MirrorWeight < 100 {
 			refuse("spec.analysis.mirrorWeight", fmt.Sprintf("cannot copy only %d %% of the requests", a.MirrorWeight),

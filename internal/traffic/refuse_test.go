@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,10 +57,27 @@ func TestAStrategyThatARouterCannotDoIsRefused(t *testing.T) {
 		"a mirror by Ingress": {provider: "nginx", analysis: "{iterations: 2, mirror: true, mirrorWeight: 5}", want: []string{
 			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: gatewayapi:v1",
 			"spec.analysis.mirrorWeight: the nginx router cannot copy only 5 % of the requests; routers that can: gatewayapi:v1"}},
-		"a mirror without iterations": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, mirror: true}", want: []string{
-			"spec.analysis.mirror: requests are mirrored only together with spec.analysis.iterations"}},
-		"session affinity": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c}}", want: []string{
-			"spec.analysis.sessionAffinity: the gatewayapi:v1 router does not keep users on one side; no router of this version can"}},
+		"a mirror before the weights": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, mirror: true, mirrorWeight: 20}"},
+		"a mirror before the weights by Ingress": {provider: "nginx", analysis: "{stepWeight: 10, mirror: true}", want: []string{
+			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: gatewayapi:v1"}},
+		"session affinity": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c, primaryCookieName: p}}"},
+		"session affinity by Ingress": {provider: "nginx", analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c}}", want: []string{
+			"spec.analysis.sessionAffinity: the nginx router does not keep users on one side; routers that can: gatewayapi:v1"}},
+		"session affinity of a route that matches cookies itself": {provider: "gatewayapi:v1", service: "{match: [{headers: {cookie: {regex: a=b}}}]}",
+			analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c}}", want: []string{
+				"spec.analysis.sessionAffinity: together with spec.service.match[0] it cannot be said in an HTTPRoute: header cookie can be matched once, " +
+					`not by both "^(.*; *)?c=x(;.*)?$" and "a=b"`}},
+		"session affinity with attributes that would end the cookie": {provider: "gatewayapi:v1",
+			analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c, path: /a;b, domain: \"a\\nb\"}}", want: []string{
+				`spec.analysis.sessionAffinity.domain: "a\nb" cannot be in a cookie; a semicolon and what is not printable ASCII are not allowed`,
+				`spec.analysis.sessionAffinity.path: "/a;b" cannot be in a cookie; a semicolon and what is not printable ASCII are not allowed`}},
+		"more matches than a rule holds": {provider: "gatewayapi:v1", service: "{match: [" + strings.Repeat("{uri: {prefix: /a}},", 33) + "]}",
+			analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c, primaryCookieName: p}}", want: []string{
+				"spec.service.match: with spec.analysis it makes 132 matches in the HTTPRoute, up to 33 in one rule; 128 and 64 are possible"}},
+		"an A/B test by the labels of the sender": {provider: "gatewayapi:v1", analysis: "{iterations: 2, match: [{sourceLabels: {app: a}}]}", want: []string{
+			"spec.analysis.match[0].sourceLabels: only a service mesh knows the labels of the pod that sends a request; match a header or a cookie instead"}},
+		"an A/B test by the labels of the sender with nginx": {provider: "nginx", analysis: "{iterations: 2, match: [{sourceLabels: {app: a}}]}", want: []string{
+			"spec.analysis.match[0].sourceLabels: only a service mesh knows the labels of the pod that sends a request; match a header or a cookie instead"}},
 		"conditions that nginx does not know": {provider: "nginx", analysis: "{iterations: 2, match: [{uri: {prefix: /a}, queryParams: {b: {exact: c}}}]}", want: []string{
 			"spec.analysis.match[0].uri: the nginx router matches headers and cookies only",
 			"spec.analysis.match[0].queryParams: the nginx router matches headers and cookies only"}},

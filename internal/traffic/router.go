@@ -27,8 +27,17 @@ type Router struct {
 	// live is never modified.
 	Render func(c *canary.Canary, live canary.Objects, want rollout.Route) ([]*unstructured.Unstructured, error)
 
-	// Read returns what the router objects say, and whether the router has taken it up.
+	// Read returns what the router objects say, and whether the router has taken it up. Handover is reported whenever all
+	// requests reach the apex Service as if there were no canary; a route that only the apex is named by is not Managed.
 	Read func(c *canary.Canary, live canary.Objects) rollout.RouteReport
+
+	// Made lists the objects that exist only for the rollouts of c, and are deleted when it is uninstalled: after the
+	// handover (see rollout.Route), which Render has written and Read has reported by then.
+	Made func(c *canary.Canary) []canary.Ref
+
+	// Exact lists the fields of an object, each as a path, whose live value must be the rendered one to the letter. In
+	// all others a live value may have more than was rendered: what others and the API server's defaults have added.
+	Exact func(ref canary.Ref) [][]string
 
 	// Lacks lists what a canary must say for this router and does not, each beginning with the field.
 	Lacks func(c *canary.Canary) []string

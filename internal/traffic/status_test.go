@@ -123,7 +123,8 @@ func TestWhatCannotBeReadSaysWhatIsMissing(t *testing.T) {
 			router: "gatewayapi:v1", scenario: "mirror", change: func(s scenario) scenario {
 				return s.put(s.written(), load(t, "gatewayapi:v1", "mirror").live[s.written()])
 			},
-			want: rollout.RouteReport{Known: true, Message: `no rule of HTTPRoute "shop/podinfo" sends requests to Service "podinfo-primary" or "podinfo-canary"`},
+			want: rollout.RouteReport{Known: true, Route: rollout.Route{Handover: true}, Message: `no rule of HTTPRoute "shop/podinfo" sends requests to Service "podinfo-primary" or "podinfo-canary"; ` +
+				`no gateway has accepted HTTPRoute "shop/podinfo" yet; waiting for Gateway "shop/public"`},
 		},
 		"a cluster that does not know the percentage of a mirror": {
 			router: "gatewayapi:v1", scenario: "mirror", change: func(s scenario) scenario {
@@ -160,7 +161,7 @@ func TestWhatCannotBeReadSaysWhatIsMissing(t *testing.T) {
 				o := set(s.live[s.written()], "nginx.ingress.kubernetes.io/canary-weight", "5")
 				return s.put(s.written(), set(o, "nginx.ingress.kubernetes.io/canary-weight-total", "10000"))
 			},
-			want: settled(rollout.Route{Managed: true, Canary: 1}),
+			want: rollout.RouteReport{Known: true, Settled: true, Route: rollout.Route{Managed: true, Canary: 1}},
 		},
 		"a canary Ingress as Flagger leaves it between rollouts": {
 			router: "nginx", scenario: "new", change: func(s scenario) scenario {
@@ -174,7 +175,7 @@ func TestWhatCannotBeReadSaysWhatIsMissing(t *testing.T) {
 				accept(o)
 				return s.put(s.written(), o)
 			},
-			want: settled(rollout.Route{Managed: true}),
+			want: rollout.RouteReport{Known: true, Settled: true, Route: rollout.Route{Managed: true}},
 		},
 		"no apex Service": {
 			router: "kubernetes", scenario: "made", change: func(s scenario) scenario { return s.put(s.written(), nil) },
@@ -214,7 +215,7 @@ func TestTrafficIsMovedByThePrimarysLabelWhenTheTargetIsGone(t *testing.T) {
 	s = s.put(refs[1], nil).put(refs[2], primary)
 	for _, route := range journey(s) {
 		s = s.take(t, s.render(t, route))
-		if diff := cmp.Diff(settled(route), s.router.Read(s.canary, s.live)); diff != "" {
+		if diff := cmp.Diff(s.settled(route), s.router.Read(s.canary, s.live)); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	}

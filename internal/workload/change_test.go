@@ -42,7 +42,7 @@ func TestCanaryReplicas(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n, change := workload.CanaryReplicas(test.target, test.primary, test.scale)
+			n, change := workload.CanaryReplicas(live(t, test.target), live(t, test.primary), test.scale)
 			if n != test.want || change != test.change {
 				t.Errorf("got %d, %v; want %d, %v", n, change, test.want, test.change)
 			}
@@ -73,7 +73,7 @@ func TestPrimaryReplicas(t *testing.T) {
 			if test.primary != nil {
 				test.primary.Spec.Selector.MatchLabels = map[string]string{"app": "podinfo-primary"}
 			}
-			o, err := workload.RenderPrimary(test.canary, test.target, test.primary)
+			o, err := workload.RenderPrimary(test.canary, live(t, test.target), live(t, test.primary))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestThePrimaryKeepsASelectorThatFits(t *testing.T) {
 	primary := newTarget(func(d *appsv1.Deployment) {
 		d.Spec.Selector.MatchLabels = map[string]string{"app": "podinfo-primary", "tier": "web"}
 	})
-	o, err := workload.RenderPrimary(newCanary(nil), target, primary)
+	o, err := workload.RenderPrimary(newCanary(nil), live(t, target), live(t, primary))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestSetImage(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := workload.SetImage(target, test.images)
+			got, err := workload.SetImage(live(t, target), test.images)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestAdoptTakesThePodTemplateFromItsFirstWriter(t *testing.T) {
 	scaler := entry("kube-controller-manager", "scale", `{"f:spec":{"f:replicas":{}}}`, metav1.ManagedFieldsOperationUpdate)
 	ours := entry("penstock", "", `{"f:spec":{"f:template":{}}}`, metav1.ManagedFieldsOperationApply)
 	object := func(entries ...metav1.ManagedFieldsEntry) *unstructured.Unstructured {
-		o := &unstructured.Unstructured{Object: map[string]any{}}
+		o := &unstructured.Unstructured{Object: map[string]any{"kind": "Deployment"}}
 		o.SetManagedFields(entries)
 		o.SetResourceVersion("7")
 		return o

@@ -1,12 +1,25 @@
 // Package workload is the codec of the workloads that a rollout moves: which objects belong to a target, what the primary
 // and the Services should look like, which revision a pod template is, and how ready a workload is. Nothing here does I/O.
 //
-// The target is the user's own Deployment and runs the canary. The primary, `<target>-primary`, is a copy of the target's
-// last promoted pod template and gets the traffic between rollouts. Two facts hold for every target:
+// The target is the user's own workload and runs the canary. The primary, `<target>-primary`, is a copy of what the target
+// was promoted with last, and gets the traffic between rollouts. Two facts hold for every target:
 //
-//	Revision(target.Spec.Template) == PrimaryRevision(RenderPrimary(target))
-//	Revision(as the user wrote it) == Revision(as the API server returns it)
+//	TargetRevision(target) == PrimaryRevision(RenderPrimary(target))
+//	TargetRevision(as the user wrote it) == TargetRevision(as the API server returns it)
 //
 // The first makes a copy recognisable, one that Flagger made included. The second keeps a rollout from starting because
 // Kubernetes has filled in a default.
+//
+// A Workload is a live target or primary as data. Each kind has one file and one line in the registry kinds:
+//
+//	             what is promoted      is ready when                scaled to zero by
+//	Deployment   the pod template      its new pods are available   spec.replicas
+//	DaemonSet    the pod template      its new pods are available   a node selector that no node fits
+//	Service      selector and ports    it has a ready endpoint      nothing: its pods are somebody else's
+//
+// The ConfigMaps and Secrets that a pod template refers to are promoted with it (Track): the primary refers to copies of
+// its own, `<name>-primary`, which change only in a promotion; their content is a part of the revision; and an annotation
+// of the pod template says which content its pods were started with, because a pod does not restart when it changes. That
+// annotation goes on the target too, as `kubectl rollout restart` puts one there: scaling to zero and up would have to
+// remember somewhere how far it has come, and would leave the users of a canary that is up without one.
 package workload

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -18,15 +17,24 @@ type imagePatch struct {
 
 // SetImage returns the strategic merge patch that gives containers, init containers included, the images of a map from
 // container name to image reference. It is nil when they all have them already. All problems are in one error.
-func SetImage(target *appsv1.Deployment, images map[string]string) ([]byte, error) {
-	spec := &target.Spec.Template.Spec
+//
+// A Service has no containers: what it releases is chosen by its selector.
+func SetImage(target *Workload, images map[string]string) ([]byte, error) {
+	if target.Template == nil && len(images) > 0 {
+		return nil, fmt.Errorf("set image: %s has no containers; a new revision of it is a change of its spec.selector or spec.ports",
+			target.describe())
+	}
+	if len(images) == 0 {
+		return nil, nil
+	}
+	spec := &target.Template.Spec
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(images)) {
 		if image := images[name]; image == "" || strings.ContainsAny(image, " \t\r\n") {
 			problems = append(problems, fmt.Sprintf("image of container %q: %q is not an image reference", name, image))
 		}
 		if names := containerNames(spec); !slices.Contains(names, name) {
-			problems = append(problems, fmt.Sprintf("%s has no container %q; it has %s", describe(target), name, strings.Join(names, ", ")))
+			problems = append(problems, fmt.Sprintf("%s has no container %q; it has %s", target.describe(), name, strings.Join(names, ", ")))
 		}
 	}
 	if len(problems) > 0 {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -22,7 +21,7 @@ var acceptedLabels = [...]string{"app", "name", "app.kubernetes.io/name"}
 
 // Label returns the label that tells the target's pods from the primary's: the first of app, name and
 // app.kubernetes.io/name in spec.selector.matchLabels.
-func Label(target *appsv1.Deployment) (key, value string, err error) {
+func Label(target *Workload) (key, value string, err error) {
 	matchLabels := selectorOf(target)
 	for _, key := range acceptedLabels {
 		value, ok := matchLabels[key]
@@ -31,16 +30,29 @@ func Label(target *appsv1.Deployment) (key, value string, err error) {
 		}
 		if problems := validation.IsValidLabelValue(value + primarySuffix); len(problems) > 0 {
 			return "", "", fmt.Errorf("%s: spec.selector.matchLabels: %s: %q cannot get the suffix %s: %s",
-				describe(target), key, value, primarySuffix, problems[0])
+				target.describe(), key, value, primarySuffix, problems[0])
 		}
 		return key, value, nil
 	}
 	return "", "", fmt.Errorf("%s: spec.selector.matchLabels has %s, none of which tells the canary's pods from the primary's; needed is one of %s",
-		describe(target), listLabels(matchLabels), strings.Join(acceptedLabels[:], ", "))
+		target.describe(), listLabels(matchLabels), strings.Join(acceptedLabels[:], ", "))
+}
+
+// SharedLabel returns the label of Label and its value for the canary's pods. The target says it; a primary whose target
+// is gone does too, so that its traffic can still be moved. Either may be nil, but not both.
+func SharedLabel(target, primary *Workload) (key, value string, err error) {
+	if target != nil {
+		return Label(target)
+	}
+	if key, value, ok := primaryLabel(primary); ok {
+		return key, value, nil
+	}
+	return "", "", fmt.Errorf("%s: spec.selector.matchLabels has %s, none of which tells its pods from the canary's",
+		primary.describe(), listLabels(selectorOf(primary)))
 }
 
 // primaryLabel is Label read back from a primary, whose selector may have been made by an earlier version or by Flagger.
-func primaryLabel(primary *appsv1.Deployment) (key, value string, ok bool) {
+func primaryLabel(primary *Workload) (key, value string, ok bool) {
 	matchLabels := selectorOf(primary)
 	for _, key := range acceptedLabels {
 		if value, ok := strings.CutSuffix(matchLabels[key], primarySuffix); ok {
@@ -50,15 +62,20 @@ func primaryLabel(primary *appsv1.Deployment) (key, value string, ok bool) {
 	return "", "", false
 }
 
-func selectorOf(d *appsv1.Deployment) map[string]string {
-	if d.Spec.Selector == nil {
+func selectorOf(w *Workload) map[string]string {
+	if w.Selector == nil {
 		return nil
 	}
-	return d.Spec.Selector.MatchLabels
+	return w.Selector.MatchLabels
 }
 
-func describe(d *appsv1.Deployment) string {
-	return fmt.Sprintf("Deployment %q", d.Namespace+"/"+d.Name)
+// selectPods selects the pods of a target and of its primary.
+func selectPods(_ *Refs, target *Workload) (string, error) {
+	key, value, err := Label(target)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s in (%s,%s)", key, value, value+primarySuffix), nil
 }
 
 func listLabels(labels map[string]string) string {

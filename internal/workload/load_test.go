@@ -4,12 +4,17 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"github.com/penstock-dev/penstock/internal/workload"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -36,6 +41,40 @@ func parse[T any](t testing.TB, text string) *T {
 		t.Fatalf("%v in\n%s", err, text)
 	}
 	return value
+}
+
+// live makes a workload of a typed object as the API server would return it. A nil pointer is none.
+func live(t testing.TB, typed runtime.Object) *workload.Workload {
+	t.Helper()
+	if reflect.ValueOf(typed).IsNil() {
+		return nil
+	}
+	w, err := workload.FromObject(untyped(t, typed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func untyped(t testing.TB, typed runtime.Object) *unstructured.Unstructured {
+	t.Helper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &unstructured.Unstructured{Object: content}
+	o.SetKind(reflect.TypeOf(typed).Elem().Name())
+	return o
+}
+
+// parts are pods as the watch delivers them.
+func parts(t testing.TB, pods ...*corev1.Pod) []*unstructured.Unstructured {
+	t.Helper()
+	var all []*unstructured.Unstructured
+	for _, pod := range pods {
+		all = append(all, untyped(t, pod))
+	}
+	return all
 }
 
 // golden compares objects with a file of YAML documents.

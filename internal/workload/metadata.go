@@ -39,11 +39,11 @@ func markers() map[string]string {
 	return map[string]string{reconcileMarker: markerDisabled, driftMarker: markerDisabled}
 }
 
-// carried returns what a copy takes over: all but what belongs to Flux or to Flagger.
+// carried returns what a copy takes over: all but what belongs to Flux, to Flagger, or to Penstock itself.
 func carried(metadata map[string]string) map[string]string {
 	kept := make(map[string]string, len(metadata))
 	for key, value := range metadata {
-		if key != flaggerID && !strings.Contains(key, toolkitMarker) {
+		if key != flaggerID && key != ConfigsAnnotation && !strings.Contains(key, toolkitMarker) {
 			kept[key] = value
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -43,39 +42,6 @@ var reasonRanks = map[string]int{
 	"CrashLoopBackOff":           80,
 	"ContainerCreating":          rankStarting,
 	"PodInitializing":            rankStarting,
-}
-
-// newest returns the pods of the newest template: those with the template's images, and of these the ones with the
-// pod-template-hash of the pod that was created last. Pods that are being deleted do not count.
-func newest(d *appsv1.Deployment, pods []*corev1.Pod) []*corev1.Pod {
-	alive := slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool {
-		return p == nil || p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded
-	})
-	current := slices.DeleteFunc(slices.Clone(alive), func(p *corev1.Pod) bool { return !runs(p, &d.Spec.Template.Spec) })
-	if len(current) == 0 {
-		current = alive // an admission webhook may have rewritten the images
-	}
-	if len(current) == 0 {
-		return nil
-	}
-	last := slices.MaxFunc(current, func(a, b *corev1.Pod) int {
-		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
-	})
-	hash := last.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
-	return slices.DeleteFunc(current, func(p *corev1.Pod) bool {
-		return p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] != hash
-	})
-}
-
-// runs reports whether a pod has every container of a template with its image. It may have more: injected sidecars.
-func runs(pod *corev1.Pod, template *corev1.PodSpec) bool {
-	for i := range template.Containers {
-		want := &template.Containers[i]
-		if !slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == want.Name && c.Image == want.Image }) {
-			return false
-		}
-	}
-	return true
 }
 
 // worstPod names the pod that is worst off, and why. It is empty when there is nothing to say.

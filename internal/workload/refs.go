@@ -2,9 +2,6 @@ package workload
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,46 +10,61 @@ import (
 	"github.com/penstock-dev/penstock/internal/canary"
 )
 
-// kinds maps spec.targetRef.kind to the resource behind it.
-var kinds = map[string]schema.GroupVersionResource{
-	"Deployment": {Group: "apps", Version: "v1", Resource: "deployments"},
-}
-
-// PodGVR is the resource of the pods that Report looks at.
+// PodGVR is the resource of pods.
 var PodGVR = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
 var serviceGVR = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 
-// Refs names the workloads and the Services of a canary.
+const serviceKind = "Service"
+
+// Refs names the workloads and the Services of a canary. Of a Service target the primary is the primary's Service, and
+// the apex may be the target itself.
 type Refs struct {
 	Target, Primary                     canary.Ref
 	Apex, PrimaryService, CanaryService canary.Ref
+
+	// Parts is the resource that Report looks at beside the workload: Pods, or the EndpointSlices of a Service.
+	Parts schema.GroupVersionResource
+
+	// Scale is the subresource of the target that scales it: empty where the target itself is changed for that, or
+	// where there is nothing to scale.
+	Scale string
 }
 
 // RefsFor returns the objects of a canary. A target of a kind or an API version that is not supported is an error that
 // says what is.
 func RefsFor(c *canary.Canary) (Refs, error) {
 	target := c.Spec.TargetRef
-	gvr, ok := kinds[target.Kind]
-	if !ok {
-		supported := strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
-		return Refs{}, fmt.Errorf("spec.targetRef.kind: %q is not supported; supported are %s", target.Kind, supported)
+	k, err := kindFor(target.Kind)
+	if err != nil {
+		return Refs{}, fmt.Errorf("spec.targetRef.kind: %w", err)
 	}
-	if v := target.APIVersion; v != "" && v != gvr.GroupVersion().String() {
+	if v := target.APIVersion; v != "" && v != k.gvr.GroupVersion().String() {
 		return Refs{}, fmt.Errorf("spec.targetRef.apiVersion: %q is not supported for a %s; supported is %s",
-			v, target.Kind, gvr.GroupVersion())
+			v, target.Kind, k.gvr.GroupVersion())
 	}
 	if ns := target.Namespace; ns != "" && ns != c.Namespace {
 		return Refs{}, fmt.Errorf("spec.targetRef.namespace: %q is not the canary's namespace %q; leave it out", ns, c.Namespace)
 	}
+	if k.refuse != nil {
+		if err := k.refuse(c); err != nil {
+			return Refs{}, err
+		}
+	}
 	apex := c.ServiceName()
-	return Refs{
-		Target:         c.RefOf(gvr, target.Kind, target.Name),
-		Primary:        c.RefOf(gvr, target.Kind, c.PrimaryName()),
-		Apex:           c.RefOf(serviceGVR, "Service", apex),
-		PrimaryService: c.RefOf(serviceGVR, "Service", apex+primarySuffix),
-		CanaryService:  c.RefOf(serviceGVR, "Service", apex+canarySuffix),
-	}, nil
+	refs := Refs{
+		Target:         c.RefOf(k.gvr, target.Kind, target.Name),
+		Primary:        c.RefOf(k.gvr, target.Kind, c.PrimaryName()),
+		Apex:           c.RefOf(serviceGVR, serviceKind, apex),
+		PrimaryService: c.RefOf(serviceGVR, serviceKind, apex+primarySuffix),
+		CanaryService:  c.RefOf(serviceGVR, serviceKind, apex+canarySuffix),
+		Parts:          k.parts,
+		Scale:          k.scaleBy,
+	}
+	if target.Kind == serviceKind {
+		refs.Primary = refs.PrimaryService
+	}
+	return refs, nil
 }
 
 // Read converts a live object to its typed form, such as appsv1.Deployment or corev1.Pod. A nil object is a nil result.

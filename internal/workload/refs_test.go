@@ -68,30 +68,33 @@ func TestWhatCannotBeDoneIsAnErrorThatSaysWhatCan(t *testing.T) {
 	}
 	refsOf := func(c *canary.Canary) error { _, err := workload.RefsFor(c); return err }
 	label := func(labels map[string]string) error {
-		_, _, err := workload.Label(newTarget(func(d *appsv1.Deployment) { d.Spec.Selector.MatchLabels = labels }))
+		_, _, err := workload.Label(live(t, newTarget(func(d *appsv1.Deployment) { d.Spec.Selector.MatchLabels = labels })))
 		return err
 	}
 	primary := func(change func(*appsv1.Deployment)) error {
-		_, err := workload.RenderPrimary(newCanary(nil), newTarget(nil), newTarget(func(d *appsv1.Deployment) {
+		_, err := workload.RenderPrimary(newCanary(nil), live(t, newTarget(nil)), live(t, newTarget(func(d *appsv1.Deployment) {
 			d.Name = "podinfo-primary"
 			d.Spec.Selector.MatchLabels = map[string]string{"app": "podinfo-primary"}
 			change(d)
-		}))
+		})))
 		return err
 	}
-	services := func(c *canary.Canary, live *unstructured.Unstructured) error {
+	services := func(c *canary.Canary, service *unstructured.Unstructured) error {
 		objects := canary.Objects{}
-		if live != nil {
+		if service != nil {
 			refs, err := workload.RefsFor(c)
 			if err != nil {
 				return err
 			}
-			objects[refs.Apex] = live
+			objects[refs.Apex] = service
 		}
-		_, err := workload.Services(c, newTarget(nil), objects, workload.PrimarySide)
+		_, err := workload.Services(c, live(t, newTarget(nil)), nil, objects)
 		return err
 	}
-	images := func(images map[string]string) error { _, err := workload.SetImage(newTarget(nil), images); return err }
+	images := func(images map[string]string) error {
+		_, err := workload.SetImage(live(t, newTarget(nil)), images)
+		return err
+	}
 	long := "a23456789-123456789-123456789-123456789-123456789-123456789"
 	tests := map[string]struct {
 		err  error
@@ -99,7 +102,7 @@ func TestWhatCannotBeDoneIsAnErrorThatSaysWhatCan(t *testing.T) {
 	}{
 		"a kind that is not supported": {
 			refsOf(newCanary(func(c *canary.Canary) { c.Spec.TargetRef.Kind = "StatefulSet" })),
-			`spec.targetRef.kind: "StatefulSet" is not supported; supported are Deployment`,
+			`spec.targetRef.kind: "StatefulSet" is not supported; supported are DaemonSet, Deployment, Service`,
 		},
 		"an API version that is not supported": {
 			refsOf(newCanary(func(c *canary.Canary) { c.Spec.TargetRef.APIVersion = "extensions/v1beta1" })),

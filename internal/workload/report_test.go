@@ -103,7 +103,7 @@ func TestReportSaysHowReadyADeploymentIs(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := workload.Report(test.d, nil, workload.Ready{Threshold: test.threshold, Deadline: 10 * time.Minute, Now: now})
+			got := workload.Report(live(t, test.d), nil, workload.Ready{Threshold: test.threshold, Deadline: 10 * time.Minute, Now: now})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -196,7 +196,10 @@ func TestReportNamesThePodThatIsWorstOffAndWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pods := *parse[[]*corev1.Pod](t, test.pods)
-			got := workload.Report(counts(3, 3, 3, 1), pods, workload.Ready{Threshold: 100, Now: now})
+			for _, pod := range pods {
+				metav1.SetMetaDataLabel(&pod.ObjectMeta, "app", "podinfo")
+			}
+			got := workload.Report(live(t, counts(3, 3, 3, 1)), parts(t, pods...), workload.Ready{Threshold: 100, Now: now})
 			want := "1 of 3 pods available"
 			if test.want != "" {
 				want += "; " + test.want
@@ -210,12 +213,12 @@ func TestReportNamesThePodThatIsWorstOffAndWhy(t *testing.T) {
 
 func TestAMessageIsOneLineOfBoundedLength(t *testing.T) {
 	t.Parallel()
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"app": "podinfo"}}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "podinfo"}}
 	pod.Status.ContainerStatuses[0].State.Waiting = &corev1.ContainerStateWaiting{
 		Reason: "CreateContainerError", Message: "first\n\tsecond " + strings.Repeat("é", 1000),
 	}
-	got := workload.Report(counts(3, 3, 3, 1), []*corev1.Pod{pod}, workload.Ready{Threshold: 100, Revision: "abc"})
+	got := workload.Report(live(t, counts(3, 3, 3, 1)), parts(t, pod), workload.Ready{Threshold: 100, Revision: "abc"})
 	if n := utf8.RuneCountInString(got.Message); n != 300 {
 		t.Errorf("the message is %d characters long", n)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -20,7 +19,10 @@ const revisionBytes = 8
 //
 // In anti-affinity and topology spread, "<value>-primary" of the template's own labels counts as "<value>", because
 // a copy for the primary cannot be told from an original that named the primary's pods itself.
-func Revision(template corev1.PodTemplateSpec) string {
+func Revision(template corev1.PodTemplateSpec) string { return hash(revisionTree(template)) }
+
+// revisionTree is what of a pod template makes its revision, in normal form.
+func revisionTree(template corev1.PodTemplateSpec) map[string]any {
 	spec := template.Spec.DeepCopy()
 	labels, annotations := carried(template.Labels), carried(template.Annotations)
 	for _, selector := range spreadSelectors(spec) {
@@ -37,21 +39,28 @@ func Revision(template corev1.PodTemplateSpec) string {
 		panic(fmt.Sprintf("workload: convert a pod spec: %v", err)) // a typed pod spec always converts
 	}
 	normalise(tree, podSpecRules)
-	text, err := json.Marshal(map[string]any{"labels": labels, "annotations": annotations, "spec": tree})
+	return map[string]any{"labels": labels, "annotations": annotations, "spec": tree}
+}
+
+// hash returns a short hash of a JSON tree.
+func hash(tree map[string]any) string {
+	text, err := json.Marshal(tree)
 	if err != nil {
-		panic(fmt.Sprintf("workload: write a pod spec: %v", err))
+		panic(fmt.Sprintf("workload: write a spec: %v", err)) // a tree of a typed value always can be written
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:revisionBytes])
 }
 
-// PrimaryRevision returns the revision that a primary is a copy of. It undoes what RenderPrimary and Flagger rewrite, so
-// that a primary made by either is recognised. A primary that carries no "-primary" label is its own revision.
-func PrimaryRevision(primary *appsv1.Deployment) string {
-	template := primary.Spec.Template // Revision does not modify it
-	if key, value, ok := primaryLabel(primary); ok && template.Labels[key] == value+primarySuffix {
+// podRevision is the revision of a workload that has a pod template.
+func podRevision(w *Workload, primary bool) string { return Revision(plainTemplate(w, primary)) }
+
+// plainTemplate is the pod template of a workload, of a primary as its target had it.
+func plainTemplate(w *Workload, primary bool) corev1.PodTemplateSpec {
+	template := *w.Template // what is changed is cloned
+	if key, value, ok := primaryLabel(w); primary && ok && template.Labels[key] == value+primarySuffix {
 		template.Labels = maps.Clone(template.Labels)
 		template.Labels[key] = value
 	}
-	return Revision(template)
+	return template
 }

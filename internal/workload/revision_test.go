@@ -122,7 +122,7 @@ func TestTheRevisionIsThePrimarysWhenItIsACopy(t *testing.T) {
 			d.Spec.Template = f.template(key, value)
 		})
 		before := target.DeepCopy()
-		rendered, err := workload.RenderPrimary(c, target, nil)
+		rendered, err := workload.RenderPrimary(c, live(t, target), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,13 +135,13 @@ func TestTheRevisionIsThePrimarysWhenItIsACopy(t *testing.T) {
 		for key, value := range target.Spec.Template.Annotations {
 			primary.Spec.Template.Annotations[key] = value
 		}
-		if got, want := workload.PrimaryRevision(primary), workload.Revision(target.Spec.Template); got != want {
+		if got, want := workload.PrimaryRevision(live(t, primary)), workload.Revision(target.Spec.Template); got != want {
 			t.Fatalf("seed %d: the primary's revision is %s, the target's %s", seed, got, want)
 		}
 		if diff := cmp.Diff(before, target); diff != "" {
 			t.Fatalf("seed %d: the target was modified:\n%s", seed, diff)
 		}
-		if again, err := workload.RenderPrimary(c, target, primary); err != nil {
+		if again, err := workload.RenderPrimary(c, live(t, target), live(t, primary)); err != nil {
 			t.Fatal(err)
 		} else if diff := cmp.Diff(rendered, again); diff != "" {
 			t.Fatalf("seed %d: rendering again is not the same:\n%s", seed, diff)
@@ -230,7 +230,7 @@ func TestAPrimaryThatFlaggerMadeIsRecognised(t *testing.T) {
 		d.Spec.Template = at("podinfo-primary", "podinfo-primary")
 		d.Spec.Template.Annotations = map[string]string{"flagger-id": "1"}
 	})
-	if got, want := workload.PrimaryRevision(primary), workload.Revision(at("podinfo", "podinfo")); got != want {
+	if got, want := workload.PrimaryRevision(live(t, primary)), workload.Revision(at("podinfo", "podinfo")); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -1,23 +1,24 @@
 package workload
 
-import (
-	appsv1 "k8s.io/api/apps/v1"
+import "github.com/penstock-dev/penstock/internal/rollout"
 
-	"github.com/penstock-dev/penstock/internal/rollout"
-)
-
-// Replicas is the number of pods that a Deployment asks for; Kubernetes takes none given for one.
-func Replicas(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
+// Scaling is a change of the number of the canary's pods: a JSON merge patch of the target, or of its subresource
+// Refs.Scale.
+type Scaling struct {
+	Patch []byte
+	To    string // what it is scaled to, in words
 }
 
-// CanaryReplicas returns what the target is to be scaled to, and whether that is a change. Scaling up keeps the target's
-// own replicas, or takes the primary's when it has none. primary may be nil.
-func CanaryReplicas(target, primary *appsv1.Deployment, scale rollout.Scale) (replicas int32, change bool) {
-	own := Replicas(target)
+// ScaleCanary returns the change that gives the target the wanted size, or nil when it has it. primary may be nil.
+func ScaleCanary(target, primary *Workload, to rollout.Scale) *Scaling {
+	return target.kind.scale(target, primary, to)
+}
+
+// CanaryReplicas returns what a target with replicas is to be scaled to, and whether that is a change. Scaling up keeps
+// the target's own replicas; when it has none, its autoscaler's fewest or, without an autoscaler, the primary's. primary may
+// be nil.
+func CanaryReplicas(target, primary *Workload, scale rollout.Scale) (replicas int32, change bool) {
+	own := target.Replicas
 	switch scale {
 	case rollout.ScaleZero:
 		return 0, own != 0
@@ -25,8 +26,11 @@ func CanaryReplicas(target, primary *appsv1.Deployment, scale rollout.Scale) (re
 		if own > 0 {
 			return own, false
 		}
-		if primary != nil && Replicas(primary) > 0 {
-			return Replicas(primary), true
+		if target.Floor > 0 {
+			return target.Floor, true
+		}
+		if primary != nil && primary.Replicas > 0 {
+			return primary.Replicas, true
 		}
 		return 1, true
 	case rollout.ScaleLeave:

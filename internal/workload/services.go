@@ -3,8 +3,8 @@ package workload
 import (
 	"fmt"
 	"maps"
+	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -12,50 +12,34 @@ import (
 	"github.com/penstock-dev/penstock/internal/canary"
 )
 
-// Side is one of the two workloads that a Service can select.
-type Side int8
+// wantedService is one Service as a kind of targets wants it. Only one that was made for the canary gets the metadata.
+type wantedService struct {
+	ref                 canary.Ref
+	spec                map[string]any
+	labels, annotations map[string]string
+}
 
-// The zero value is the side that has the traffic between rollouts.
-const (
-	PrimarySide Side = iota
-	CanarySide
-)
-
-// Services returns the apex, the primary and the canary Service of a canary, for a server-side apply. live are those that
-// exist; it may be nil. apex is the side that the apex Service selects: CanarySide only while a router that works by
-// selectors has all traffic on the canary.
+// Services returns the Services that go with a target, for a server-side apply: the apex, the primary's and the canary's.
+// The apex selects the primary. live are those that exist; it may be nil, and so may the primary.
 //
 // Of a Service that was there before, only the selector, the canary's ports, the traffic distribution and the markers that
 // keep GitOps tools from putting the selector back are written. Its type, its node ports, its owner and the rest of its
 // metadata stay the user's.
-func Services(c *canary.Canary, target *appsv1.Deployment, live canary.Objects, apex Side) ([]*unstructured.Unstructured, error) {
+func Services(c *canary.Canary, target, primary *Workload, live canary.Objects) ([]*unstructured.Unstructured, error) {
 	refs, err := RefsFor(c)
-	if err != nil {
-		return nil, err
-	}
-	key, value, err := Label(target)
 	if err != nil {
 		return nil, err
 	}
 	if problems := validation.IsDNS1035Label(refs.PrimaryService.Name); len(problems) > 0 {
 		return nil, fmt.Errorf("spec.service.name: Service %q: the name is not possible: %s", refs.PrimaryService.Name, problems[0])
 	}
-	ports, err := servicePorts(c, &target.Spec.Template.Spec)
+	wanted, err := target.kind.services(c, &refs, target, primary)
 	if err != nil {
 		return nil, err
 	}
-	s := serviceCodec{canary: c, live: live, key: key, ports: ports}
-	apexValue := value + primarySuffix
-	if apex == CanarySide {
-		apexValue = value
-	}
-	var services []*unstructured.Unstructured
-	for _, w := range []wantedService{
-		{refs.Apex, apexValue, c.Spec.Service.Apex},
-		{refs.PrimaryService, value + primarySuffix, c.Spec.Service.Primary},
-		{refs.CanaryService, value, c.Spec.Service.Canary},
-	} {
-		service, err := s.render(w)
+	services := make([]*unstructured.Unstructured, 0, len(wanted))
+	for i := range wanted {
+		service, err := renderService(c, &wanted[i], live[wanted[i].ref])
 		if err != nil {
 			return nil, err
 		}
@@ -64,61 +48,135 @@ func Services(c *canary.Canary, target *appsv1.Deployment, live canary.Objects, 
 	return services, nil
 }
 
-type wantedService struct {
-	ref      canary.Ref
-	selects  string
-	metadata *canary.CustomMetadata
+// podServices select the pods of a target and of its primary by the label that tells them apart.
+func podServices(c *canary.Canary, refs *Refs, target, _ *Workload) ([]wantedService, error) {
+	key, value, err := Label(target)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := servicePorts(c, &target.Template.Spec)
+	if err != nil {
+		return nil, err
+	}
+	service := func(ref canary.Ref, selects string, metadata *canary.CustomMetadata) wantedService {
+		spec := map[string]any{"selector": map[string]any{key: selects}, "ports": copyPorts(ports)}
+		if c.Spec.Service.Headless {
+			spec["clusterIP"] = corev1.ClusterIPNone
+		}
+		if d := c.Spec.Service.TrafficDistribution; d != "" {
+			spec["trafficDistribution"] = d
+		}
+		labels, annotations := custom(metadata)
+		labels[key] = ref.Name
+		return wantedService{ref, spec, labels, annotations}
+	}
+	return []wantedService{
+		service(refs.Apex, value+primarySuffix, c.Spec.Service.Apex),
+		service(refs.PrimaryService, value+primarySuffix, c.Spec.Service.Primary),
+		service(refs.CanaryService, value, c.Spec.Service.Canary),
+	}, nil
 }
 
-type serviceCodec struct {
-	canary *canary.Canary
-	live   canary.Objects
-	key    string // the label that tells the pods apart
-	ports  []any
-}
-
-func (s *serviceCodec) render(w wantedService) (*unstructured.Unstructured, error) {
+func renderService(c *canary.Canary, w *wantedService, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	service := w.ref.New()
-	live := s.live[w.ref]
-	ours := live == nil
-	if live != nil {
-		var err error
-		if ours, err = owned(s.canary, "Service", live); err != nil {
-			return nil, err
+	service.Object["spec"] = w.spec
+	if live == nil {
+		adorn(c, service, w)
+		return service, nil
+	}
+	ours, err := owned(c, serviceKind, live)
+	if err != nil {
+		return nil, err
+	}
+	if !ours {
+		delete(w.spec, "clusterIP")
+		service.SetAnnotations(markers())
+		return service, portClash(w, live)
+	}
+	adorn(c, service, w)
+	address, _, _ := unstructured.NestedString(live.Object, "spec", "clusterIP")
+	return service, headlessClash(w, address)
+}
+
+// headlessClash finds a Service that cannot become headless, or stop being it: Kubernetes gives out cluster IPs for life.
+func headlessClash(w *wantedService, address string) error {
+	is, wanted := address == corev1.ClusterIPNone, w.spec["clusterIP"] == corev1.ClusterIPNone
+	if address == "" || is == wanted {
+		return nil
+	}
+	return fmt.Errorf("%s has the cluster IP %s, and Kubernetes does not let a Service become headless, or stop being it; delete it, so that it is made anew",
+		w.ref, address)
+}
+
+// portClash finds what the API server would say less clearly: ports of the Service that was there before stay, and no
+// two ports may have one name.
+func portClash(w *wantedService, live *unstructured.Unstructured) error {
+	wanted, _ := w.spec["ports"].([]any)
+	kept, _, _ := unstructured.NestedSlice(live.Object, "spec", "ports")
+	for _, port := range kept {
+		old, _ := port.(map[string]any)
+		if slices.ContainsFunc(wanted, func(p any) bool { return samePort(p, old) }) {
+			continue
+		}
+		for _, p := range wanted {
+			if name := p.(map[string]any)["name"]; name == old["name"] {
+				return fmt.Errorf("%s has the port %v too, which is called %q as well; remove that port, or give spec.service.portName another name",
+					w.ref, old["port"], name)
+			}
+		}
+		if old["name"] == nil {
+			return fmt.Errorf("%s has the port %v too, which needs a name when it is not the only one; remove that port, or give it a name",
+				w.ref, old["port"])
 		}
 	}
-	service.SetAnnotations(markers())
-	if ours {
-		s.adorn(service, w)
-	}
-	spec := map[string]any{"selector": map[string]any{s.key: w.selects}, "ports": deepCopyPorts(s.ports)}
-	if s.canary.Spec.Service.Headless && ours {
-		spec["clusterIP"] = corev1.ClusterIPNone
-	}
-	if d := s.canary.Spec.Service.TrafficDistribution; d != "" {
-		spec["trafficDistribution"] = d
-	}
-	service.Object["spec"] = spec
-	return service, nil
+	return nil
 }
 
-// adorn gives a Service that was made for the canary its metadata.
-func (s *serviceCodec) adorn(service *unstructured.Unstructured, w wantedService) {
-	custom := canary.CustomMetadata{}
-	if w.metadata != nil {
-		custom = *w.metadata
+func samePort(a any, b map[string]any) bool {
+	p, _ := a.(map[string]any)
+	protocol := func(m map[string]any) any {
+		if m["protocol"] == nil {
+			return string(corev1.ProtocolTCP)
+		}
+		return m["protocol"]
 	}
-	labels := map[string]string{}
-	maps.Copy(labels, custom.Labels)
-	labels[s.key] = w.ref.Name
-	service.SetLabels(labels)
-	service.SetAnnotations(managed(s.canary, custom.Annotations))
-	if owners := owner(s.canary); owners != nil {
+	return fmt.Sprint(p["port"]) == fmt.Sprint(b["port"]) && protocol(p) == protocol(b)
+}
+
+// custom returns the metadata that a canary gives to one of its Services, to be added to.
+func custom(m *canary.CustomMetadata) (labels, annotations map[string]string) {
+	labels = map[string]string{}
+	if m != nil {
+		maps.Copy(labels, m.Labels)
+		annotations = m.Annotations
+	}
+	return labels, annotations
+}
+
+// adorn gives a Service that was made for the canary its metadata. What spec.service.unmanagedMetadata names is left to
+// whoever else writes it.
+func adorn(c *canary.Canary, service *unstructured.Unstructured, w *wantedService) {
+	labels, annotations := maps.Clone(w.labels), managed(c, w.annotations)
+	if foreign := c.Spec.Service.UnmanagedMetadata; foreign != nil {
+		for _, key := range foreign.Labels {
+			delete(labels, key)
+		}
+		for _, key := range foreign.Annotations {
+			if key != CanaryAnnotation { // by which the Service is recognised
+				delete(annotations, key)
+			}
+		}
+	}
+	if len(labels) > 0 {
+		service.SetLabels(labels)
+	}
+	service.SetAnnotations(annotations)
+	if owners := owner(c); owners != nil {
 		service.SetOwnerReferences(owners)
 	}
 }
 
-func deepCopyPorts(ports []any) []any {
+func copyPorts(ports []any) []any {
 	copied := make([]any, len(ports))
 	for i, port := range ports {
 		fields, _ := port.(map[string]any)

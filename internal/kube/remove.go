@@ -1,0 +1,89 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/rollout"
+	"github.com/penstock-dev/penstock/internal/workload"
+)
+
+// handOver returns what stays behind of a canary that is uninstalled: the apex, which serves the target, and the route.
+func (w *World) handOver(live canary.Objects, target, primary *workload.Workload, route rollout.Route) ([]*unstructured.Unstructured, error) {
+	apex, err := workload.HandOver(w.canary, target, primary)
+	if err != nil {
+		return nil, err
+	}
+	var wanted []*unstructured.Unstructured
+	if apex != nil {
+		wanted = append(wanted, apex)
+	}
+	return w.renderRoute(live, wanted, route)
+}
+
+// made lists what exists for the canary alone. The apex and the route stay: they carry the traffic.
+func (w *World) made(primary *workload.Workload) []canary.Ref {
+	made := []canary.Ref{w.refs.PrimaryService, w.refs.CanaryService}
+	made = slices.Concat(made, w.scaled.Refs(), workload.CopiesOf(w.canary, primary), w.router.Made(w.canary))
+	made = append(made, w.refs.Primary) // last: it says which copies there are to a run that takes over
+	return slices.DeleteFunc(made, func(r canary.Ref) bool { return r == w.scaled.Target || r == w.refs.Target })
+}
+
+// remove deletes what was made for the canary, at the end of an uninstall. What belongs to something else is left alone.
+func (w *World) remove(ctx context.Context, live canary.Objects, primary *workload.Workload) error {
+	for _, ref := range w.made(primary) {
+		object := live[ref]
+		if object == nil || !workload.Owned(w.canary, ref.Kind, object) {
+			continue
+		}
+		if _, held := w.fence(); !held {
+			return ErrSuperseded
+		}
+		err := w.client.remove(ctx, ref, metav1.DeleteOptions{
+			Preconditions:     &metav1.Preconditions{UID: ptr.To(object.GetUID())},
+			PropagationPolicy: ptr.To(metav1.DeletePropagationBackground),
+		})
+		if err != nil {
+			return fmt.Errorf("delete %s: %w", ref, err)
+		}
+		w.store.remove(ref)
+	}
+	return nil
+}
+
+// removals are the permissions that only an uninstall needs. Copies of configuration are known when the primary is.
+func (w *World) removals() []Permission {
+	var all []Permission
+	for _, ref := range append(w.made(nil), w.canary.RefOf(configMapGVR, "ConfigMap", ObjectName(w.canary)),
+		w.canary.RefOf(leaseGVR, "Lease", ObjectName(w.canary))) {
+		p := Permission{Verb: "delete", Group: ref.Group, Resource: ref.Resource, Namespace: ref.Namespace}
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// PreflightUninstall asks for the permissions that an uninstall needs beyond those of a run.
+func (w *World) PreflightUninstall(ctx context.Context) error { return w.require(ctx, w.removals()) }
+
+// Forget deletes the record and the lease of a canary that was uninstalled, once the lease has been released.
+func Forget(ctx context.Context, c *Client, cn *canary.Canary) error {
+	for _, of := range []struct {
+		gvr  schema.GroupVersionResource
+		kind string
+	}{{configMapGVR, "ConfigMap"}, {leaseGVR, "Lease"}} {
+		ref := cn.RefOf(of.gvr, of.kind, ObjectName(cn))
+		if err := c.remove(ctx, ref, metav1.DeleteOptions{}); err != nil {
+			return fmt.Errorf("delete %s: %w", ref, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package rollout
+
+// uninstalling gives the traffic back to the target, as it was before there was a canary: the target is scaled up and
+// becomes ready, gets all of the traffic, then the route names it as the user's own objects do, and only then does what
+// was made for the canary go away.
+func uninstalling(in input) (Decision, bool) {
+	if !in.spec.Uninstall {
+		return Decision{}, false
+	}
+	next, target := *in.st, &in.obs.Target
+	switch {
+	case in.st.Phase == Terminated:
+		return in.end(Uninstalled, HandedOver, "")
+	case !target.Exists:
+		return in.end(Halted, TargetMissing, "")
+	case in.st.Phase != Terminating:
+		next.Phase, next.Window, next.Gate, next.Routed, next.Halted = Terminating, noTime, "", true, false
+		d := in.to(next, HandingOver, "")
+		d.Events = []Event{{Message: "Terminating canary " + in.spec.Name}}
+		return d, true
+	case !target.Ready && in.late():
+		return in.end(Halted, CanaryNotReady, target.Message)
+	case !target.Ready:
+		return in.hold(CanaryNotReady, target.Message), true
+	case in.st.Weight < 100:
+		next.Weight = 100
+		return in.to(next, HandingOver, ""), true
+	case !in.handedOver() && in.late():
+		return in.end(Halted, RouterNotSettled, in.obs.Route.Message)
+	case !in.handedOver():
+		return in.hold(RouterNotSettled, in.obs.Route.Message), true
+	case !in.st.Handed:
+		next.Handed = true
+		return in.to(next, HandingOver, ""), true
+	}
+	next.Phase = Terminated
+	d := in.to(next, HandedOver, "")
+	d.Outcome = Uninstalled
+	d.Events = []Event{{Message: "Terminated canary " + in.spec.Name}}
+	return d, true
+}
+
+// handedOver reports whether the router does what was asked of it: all traffic to the target first, and after that a route
+// that knows of no canary.
+func (in input) handedOver() bool {
+	if r := &in.obs.Route; in.st.Handed {
+		return r.Known && r.Settled && r.Handover
+	}
+	return in.routed()
+}
