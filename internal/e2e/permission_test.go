@@ -11,7 +11,7 @@ import (
 )
 
 // refusal is how penstock names a permission that it lacks.
-var refusal = regexp.MustCompile(`no permission to (\w+) (\S+) in namespace "([^"]+)"`)
+var refusal = regexp.MustCompile(`no permission to (\w+) (\S+)(?: "([^"]+)")? in namespace "([^"]+)"`)
 
 // lacking runs penstock as the namespace's user until its answer no longer changes with the user's roles, and returns
 // the rules that it asks for. It changes nothing.
@@ -21,11 +21,15 @@ func (s *scenario) lacking() []rbacv1.PolicyRule {
 	code := run.Wait(patience)
 	var rules []rbacv1.PolicyRule
 	for _, m := range refusal.FindAllStringSubmatch(run.Stderr(), -1) {
-		if m[3] != s.Name {
+		if m[4] != s.Name {
 			s.t.Errorf("%s: the namespace is %s", m[0], s.Name)
 		}
 		resource, group, _ := strings.Cut(m[2], ".")
-		rules = append(rules, rbacv1.PolicyRule{Verbs: []string{m[1]}, APIGroups: []string{group}, Resources: []string{resource}})
+		rule := rbacv1.PolicyRule{Verbs: []string{m[1]}, APIGroups: []string{group}, Resources: []string{resource}}
+		if m[3] != "" {
+			rule.ResourceNames = []string{m[3]}
+		}
+		rules = append(rules, rule)
 	}
 	if (code == 0) != (len(rules) == 0) || code != 0 && code != 2 {
 		s.t.Fatalf("the dry run ended with %d and lacks %d permissions:\n%s", code, len(rules), run.Stderr())

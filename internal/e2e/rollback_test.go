@@ -12,8 +12,8 @@ func TestAFailingMetricRollsBack(t *testing.T) {
 			t.Parallel()
 			s := newScenario(t, provider)
 			s.initialise()
-			// Both checks pass twice; then users see errors.
-			s.prometheus.Script("", Value(100), Value(100), Value(42.5))
+			// Both checks pass before there is traffic, and twice with it; then users see errors.
+			s.prometheus.Script("", Value(100), Value(100), Value(100), Value(42.5))
 			s.prometheus.Script("histogram_quantile", Value(50))
 			run := s.rollOut(v2)
 			s.end(run, 1)
@@ -52,7 +52,7 @@ func TestAnAnswerThatIsNoValueNeverPasses(t *testing.T) {
 			t.Parallel()
 			s := newScenario(t, "nginx", analysis("threshold", 1))
 			s.initialise()
-			s.prometheus.Script("", c.answer)
+			s.prometheus.Script("", Value(100), c.answer) // the first is asked before there is traffic
 			s.prometheus.Script("histogram_quantile", Value(50))
 			run := s.rollOut(v2)
 			s.end(run, 1)
@@ -74,6 +74,6 @@ func TestAPrometheusThatIsNotThereNeverPasses(t *testing.T) {
 	s.end(run, 1)
 	s.wantLine(run, "cannot reach http://127.0.0.1:9: connection refused")
 	s.wantRolledBack(v1)
-	s.wantWeights(0, 10, 0)
+	s.wantWeights(0) // nobody has met the canary
 	s.wantSafe()
 }
