@@ -56,7 +56,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		return runner.Result{}, d.classify(err)
 	}
 	fence := &fence{}
-	world, err := d.open(ctx, fence)
+	world, err := d.open(ctx, fence, view)
 	if err != nil {
 		return runner.Result{}, err
 	}
@@ -88,6 +88,11 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	release := sync.OnceFunc(fence.lease.Release)
 	defer release()
+	if d.spec.Revert && view != nil {
+		if err := view.Hold(ctx); err != nil {
+			return runner.Result{}, d.classify(err)
+		}
+	}
 	started() // from here on a stop is the rollout's to answer
 	run := &runner.Run{
 		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
@@ -108,8 +113,15 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		release()
 		err = kube.Forget(ctx, d.client, d.canary)
 	}
+	if err == nil && view != nil { // a rollout that is not over keeps it, since traffic may be on its way
+		err = view.Free(context.WithoutCancel(ctx))
+	}
 	if err != nil {
 		return result, d.classify(err)
+	}
+	if result.Outcome == rollout.Uninstalled && !d.spec.Uninstall {
+		return result, &exitError{ExitRolledBack, fmt.Errorf("canary %q was deleted during the run, and nothing was promoted; "+
+			"since spec.revertOnDeletion is true, the target has all of its traffic back", d.canary.Name)}
 	}
 	return result, nil
 }
@@ -150,11 +162,12 @@ func (d *drive) classify(err error) error {
 }
 
 // open checks the permissions, opens the watches, and looks whether there is something to roll out.
-func (d *drive) open(ctx context.Context, f *fence) (*kube.World, error) {
+func (d *drive) open(ctx context.Context, f *fence, view *kube.View) (*kube.World, error) {
 	world, err := kube.NewWorld(d.client, d.canary, d.router, f.Fence)
 	if err != nil {
 		return nil, badInput(err)
 	}
+	world.Guard(view)
 	if err := world.Preflight(ctx); err != nil {
 		return nil, d.classify(err)
 	}

@@ -20,10 +20,11 @@ import (
 func (a *App) dryRun(ctx context.Context, d *drive) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if _, err := kube.FindView(ctx, d.client, d.canary); err != nil {
+	view, err := kube.FindView(ctx, d.client, d.canary)
+	if err != nil {
 		return classify(err)
 	}
-	world, err := d.open(ctx, &fence{})
+	world, err := d.open(ctx, &fence{}, view)
 	if err != nil {
 		return err
 	}

@@ -17,15 +17,7 @@ func TestAnUninstallHandsTheRouteBack(t *testing.T) {
 			s := newScenario(t, provider)
 			s.initialise()
 			s.end(s.run("--uninstall"), 0)
-			served := false
-			var last Moment
-			s.record.Replay(func(m Moment) {
-				ready := m.ReadyEndpoints("podinfo")
-				if served && ready == 0 {
-					t.Errorf("the Service lost its last endpoint at %s by %s", m.Version.At.Format("15:04:05.000"), m.Version.key())
-				}
-				served, last = served || ready > 0, m
-			})
+			last := s.wantServedThroughout("podinfo")
 			if got := s.deployment("podinfo"); got.ready != 2 {
 				t.Errorf("the target is %+v, want 2 ready pods", got)
 			}
@@ -50,4 +42,21 @@ func TestAnUninstallHandsTheRouteBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wantServedThroughout checks that a Service, once it had a ready endpoint, always had one, and returns the last moment.
+func (s *scenario) wantServedThroughout(service string) (last Moment) {
+	s.t.Helper()
+	served := false
+	s.record.Replay(func(m Moment) {
+		ready := m.ReadyEndpoints(service)
+		if served && ready == 0 {
+			s.t.Errorf("the Service lost its last endpoint at %s by %s", m.Version.At.Format("15:04:05.000"), m.Version.key())
+		}
+		served, last = served || ready > 0, m
+	})
+	if !served {
+		s.t.Errorf("Service %s never had a ready endpoint", service)
+	}
+	return last
 }

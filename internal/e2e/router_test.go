@@ -13,7 +13,7 @@ func TestARouterThatDoesNotFollowRollsBack(t *testing.T) {
 	for name, manners := range map[string]Manners{"withholds": Withhold, "rejects": Reject} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newScenario(t, "gatewayapi:v1", deadline(5))
+			s := newScenario(t, "gatewayapi:v1", deadline(12))
 			s.initialise()
 			run := s.rollOut(v2)
 			s.awaitWeight(20)

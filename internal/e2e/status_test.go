@@ -14,7 +14,7 @@ import (
 // viewRules are what keeping a Canary's status and events takes. A run does without them.
 func viewRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		{APIGroups: []string{"flagger.app"}, Resources: []string{"canaries"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"flagger.app"}, Resources: []string{"canaries"}, Verbs: []string{"get", "list", "watch"}},
 		{APIGroups: []string{"flagger.app"}, Resources: []string{"canaries/status"}, Verbs: []string{"patch"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}},
 	}
@@ -101,7 +101,7 @@ func TestTheCanarysStatusIsKeptAsFlaggerDoes(t *testing.T) {
 				t.Errorf("the Canary said\n%v, want\n%v", got, want)
 			}
 			s.wantSafe()
-			s.wantEvents("New revision detected!", "Advance", "canary weight 10", "Halt advancement", "Rolling back", "Promotion completed!")
+			s.wantEvents("New revision detected!", "Advance", "canary weight 10", "Halt podinfo."+s.Name+" advancement", "Rolling back", "Promotion completed!")
 			s.wantOwned()
 			t.Logf("%s%s", s.Kubectl("get", "canary").Stdout(), s.Kubectl("get", "canary", "podinfo", "-o", "jsonpath={.status}").Stdout())
 		})

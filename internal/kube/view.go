@@ -31,6 +31,7 @@ type View struct {
 	ref    canary.Ref
 	last   canary.Status
 
+	deleted bool                     // the object was being deleted when it was read
 	tracked func() map[string]string // status.trackedConfigs; nil shows none
 	shown   map[string]bool          // its keys in the cluster, which a patch has to take away by name
 }
@@ -56,7 +57,7 @@ func FindView(ctx context.Context, c *Client, cn *canary.Canary) (*View, error) 
 			"so that only one of the two moves the traffic, or follow its rollout with --driver follow", ErrRefused, ref)
 	}
 	cn.UID = live.GetUID() // generated objects are owned by the Canary
-	v := &View{client: c, canary: cn, ref: ref, shown: map[string]bool{}}
+	v := &View{client: c, canary: cn, ref: ref, shown: map[string]bool{}, deleted: live.GetDeletionTimestamp() != nil}
 	known, _, _ := unstructured.NestedFieldNoCopy(live.Object, "status", "trackedConfigs")
 	configs, _ := known.(map[string]any)
 	for key := range configs {

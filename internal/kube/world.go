@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,6 +33,9 @@ type World struct {
 	parts     sync.Once
 	openParts func(partSelector) // set by Start
 	configs   configs
+
+	guarded *View       // the Canary object whose deletion is watched; nil without one
+	deleted atomic.Bool // it is being deleted, or gone
 }
 
 // NewWorld prepares the world of a canary. The fence says under which epoch this run may write, and whether it still may.
@@ -68,6 +72,9 @@ func (w *World) Start(ctx context.Context, limit time.Duration) error {
 	w.openParts = func(parts partSelector) { w.wait.Go(func() { w.client.watchParts(ctx, w.store, parts) }) }
 	open := func(ref canary.Ref) { w.wait.Go(func() { w.client.watchObject(ctx, w.store, ref) }) }
 	w.configs.open = open
+	if w.guarded != nil {
+		w.wait.Go(func() { w.watchDeletion(ctx) }) // it may be forbidden, and is not waited for
+	}
 	for _, ref := range refs {
 		open(ref)
 	}
@@ -121,7 +128,7 @@ func (w *World) Changed() <-chan struct{} { return w.store.changed }
 func (w *World) Observe(now time.Time) (rollout.Observation, error) {
 	live, parts := w.store.snapshot()
 	absent := workload.Report(nil, nil, workload.Ready{Now: now})
-	o := rollout.Observation{Now: now, Target: absent, Primary: absent}
+	o := rollout.Observation{Now: now, Target: absent, Primary: absent, Deleted: w.deleted.Load()}
 	target, primary, err := w.workloads(live)
 	if err != nil {
 		return o, err

@@ -20,6 +20,11 @@ func (l Look) Closing(r Result) string {
 		lines = append(lines, l.evidence(&r)...)
 		lines = append(lines, l.block("next", next(&r))...)
 	}
+	for _, of := range []struct{ what, scaler string }{{"primary's", r.PrimaryScaler}, {"canary's", r.CanaryScaler}} {
+		if of.scaler != "" {
+			lines = append(lines, l.wrap(l.text("The "+of.what+" autoscaler: "+of.scaler+"."), l.width(), 2)...)
+		}
+	}
 	if about := l.rehearsed(&r); len(about) > 0 {
 		lines = append(append(lines, ""), about...)
 	}

@@ -116,6 +116,15 @@ func (f *frame) flow(label string, parts []string, sep string) []string {
 
 func (f *frame) pods() []string {
 	lines := f.flow("pods", []string{f.side("primary", &f.s.Primary), f.side("canary", &f.s.Target)}, "   ")
+	var scalers []string
+	for _, of := range []struct{ what, scaler string }{{"primary ", f.s.Primary.Scaler}, {"canary ", f.s.Target.Scaler}} {
+		if of.scaler != "" {
+			scalers = append(scalers, of.what+f.text(of.scaler))
+		}
+	}
+	if len(scalers) > 0 {
+		lines = append(lines, f.flow("scalers", scalers, "   ")...)
+	}
 	for _, w := range []*rollout.Workload{&f.s.Primary, &f.s.Target} {
 		message := f.text(w.Message)
 		if w.Ready || message == "" || strings.Contains(f.text(f.s.Reason), message) {

@@ -39,6 +39,9 @@ type Result struct {
 
 	Steps []Step `json:"steps"` // the analysis, in order; empty when nothing was analysed
 
+	PrimaryScaler string `json:"primaryScaler,omitempty"` // the autoscalers in words, as they were at the end
+	CanaryScaler  string `json:"canaryScaler,omitempty"`
+
 	Traffic         *Traffic `json:"traffic,omitempty"`         // the whole run; rehearsals only
 	Users           int      `json:"users,omitempty"`           // simulated users that sent requests
 	UsersWithErrors int      `json:"usersWithErrors,omitempty"` // of them, those that saw an error at least once

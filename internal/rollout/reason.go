@@ -43,6 +43,7 @@ const (
 	GateExpired       Code = "GateExpired"
 	NoDataYet         Code = "NoDataYet"
 	Probed            Code = "Probed"
+	CanaryDeleted     Code = "CanaryDeleted"
 	HandingOver       Code = "HandingOver"
 	HandedOver        Code = "HandedOver"
 	Undecided         Code = "Undecided"
@@ -85,6 +86,7 @@ var sentences = map[Code]string{
 	GateExpired:       "the gate stayed closed",
 	NoDataYet:         "waiting for data",
 	Probed:            "every check can be asked",
+	CanaryDeleted:     "the Canary was deleted; Kubernetes removes what it owned, the primary too",
 	HandingOver:       "giving the traffic back to the target",
 	HandedOver:        "the target has its traffic back; nothing of the canary is left",
 	Undecided:         "nothing to decide",

@@ -17,6 +17,7 @@ type rule func(in input) (Decision, bool)
 var rules = [...]rule{
 	superseded,       // another run holds the lease: touch nothing more
 	uninstalling,     // the target gets its traffic back, and what was made for the canary goes away
+	canaryDeleted,    // nothing can be done for it any more
 	finished,         // a terminal phase stays terminal
 	suspended,        // spec.suspend: touch nothing
 	targetMissing,    // there is nothing to roll out

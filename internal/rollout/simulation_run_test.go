@@ -50,7 +50,7 @@ func (s *sim) checkDecision(st *Status, o *Observation, d *Decision) {
 		s.dead = noTime
 	case s.dead.IsZero():
 		s.dead = o.Now
-	case s.spec.Uninstall: // whoever uninstalls a canary that breaks just then is told, and traffic stays where it is
+	case s.spec.Uninstall, s.deleted: // whoever uninstalls a canary that breaks just then is told, and traffic stays where it is
 	case o.Now.Sub(s.dead) > time.Duration(s.spec.Threshold)*s.spec.Interval && d.Next.Phase == st.Phase && d.Next.Step > 0:
 		s.problem("users were left on a canary that was not ready for %s", o.Now.Sub(s.dead))
 	}
@@ -207,7 +207,7 @@ func (s *sim) run() []string {
 			s.revs[s.primary.rev].primaryNever = false
 		}
 	}
-	if s.spec.Uninstall = len(s.problems) == 0 && s.chance(10); s.spec.Uninstall {
+	if s.spec.Uninstall = len(s.problems) == 0 && s.saved.Phase != Terminated && s.chance(10); s.spec.Uninstall {
 		s.runOnce()
 	}
 	return s.problems
@@ -243,7 +243,7 @@ func (s *sim) runOnce() bool {
 		}
 		if done := s.apply(d.Want, &o); done && d.Outcome != Running {
 			s.checkEnd(&st, &d)
-			return true
+			return d.Outcome != Uninstalled
 		}
 		st = d.Next
 		s.sleep(d.WakeAt)

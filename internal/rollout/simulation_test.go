@@ -43,6 +43,7 @@ type sim struct {
 	route   Route
 	settle  time.Time
 	stop    Stop
+	deleted bool
 	faults  int // how many more faults the world has in store
 	hook    simAnswer
 	gates   simAnswer
@@ -95,7 +96,7 @@ func (s *sim) randomSpec() Spec {
 	spec := Spec{
 		Name: "c.n", Interval: simInterval, Deadline: simDeadline, Threshold: 1 + s.rnd.IntN(3), Checks: []string{"a", "b"},
 		GateTimeout: 10 * simInterval, GateHold: s.chance(30), Group: s.chance(10), HoldOnFailure: s.chance(10),
-		Affinity: s.chance(10), OnNoData: Policy(max(0, s.rnd.IntN(8)-5)), Consecutive: max(0, s.rnd.IntN(6)-3),
+		Affinity: s.chance(10), Revert: s.chance(30), OnNoData: Policy(max(0, s.rnd.IntN(8)-5)), Consecutive: max(0, s.rnd.IntN(6)-3),
 	}
 	for _, hook := range []canary.HookType{
 		canary.HookConfirmRollout, canary.HookPreRollout, canary.HookRollout, canary.HookConfirmTrafficIncrease,
@@ -185,7 +186,7 @@ func (s *sim) primaryNow() Workload {
 
 func (s *sim) observe(st *Status) Observation {
 	asks := Ask(&s.spec, st)
-	o := Observation{Now: s.now, Stop: s.stop, Target: s.targetNow(), Primary: s.primaryNow()}
+	o := Observation{Now: s.now, Stop: s.stop, Deleted: s.deleted, Target: s.targetNow(), Primary: s.primaryNow()}
 	o.Route = RouteReport{Route: s.route, Known: s.route.Managed, Settled: !s.now.Before(s.settle)}
 	o.Hook = s.answer(&s.hook, asks.Hook, asks.For, simInterval*3/2)
 	o.Gate = s.answer(&s.gates, asks.Gate, asks.Since, 15*simInterval)
@@ -249,6 +250,8 @@ func (s *sim) disturb() {
 	case s.fault(2):
 		s.primary.downTill = s.delay(2 * simInterval)
 		s.primary.serving = s.chance(50)
+	case s.spec.Revert && s.chance(20) && s.fault(1):
+		s.deleted = true
 	case s.fault(1):
 		s.stop = Stop(1 + s.rnd.IntN(2))
 	case s.fault(1):

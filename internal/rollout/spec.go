@@ -36,6 +36,7 @@ type Spec struct {
 	GateTimeout   time.Duration // how long a gate, or missing data, is waited for; 0 has no end
 	GateHold      bool          // a gate that did not open in time suspends the rollout instead of rolling it back
 	Group         bool          // the promotion waits for the group's other canaries
+	Revert        bool          // spec.revertOnDeletion: a deleted canary is uninstalled
 	Uninstall     bool          // the target gets its traffic back, and what was made for the canary goes away
 }
 
@@ -52,7 +53,7 @@ func Plan(c *canary.Canary) Spec {
 	s := Spec{
 		Name: dotted(c.Name, c.Namespace), Target: dotted(c.Spec.TargetRef.Name, c.Namespace), Primary: dotted(c.PrimaryName(), c.Namespace),
 		Affinity: a.SessionAffinity != nil, Interval: a.EffectiveInterval(), Threshold: a.EffectiveThreshold(), Deadline: c.ProgressDeadline(),
-		Skip: c.Spec.SkipAnalysis, Suspend: c.Spec.Suspend,
+		Skip: c.Spec.SkipAnalysis, Suspend: c.Spec.Suspend, Revert: c.Spec.RevertOnDeletion,
 	}
 	for _, m := range a.Metrics {
 		s.Checks = append(s.Checks, m.Name)

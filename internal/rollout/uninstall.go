@@ -4,7 +4,7 @@ package rollout
 // becomes ready, gets all of the traffic, then the route names it as the user's own objects do, and only then does what
 // was made for the canary go away.
 func uninstalling(in input) (Decision, bool) {
-	if !in.spec.Uninstall {
+	if !in.spec.Uninstall && !(in.obs.Deleted && in.spec.Revert) && in.st.Phase != Terminating {
 		return Decision{}, false
 	}
 	next, target := *in.st, &in.obs.Target
@@ -47,4 +47,12 @@ func (in input) handedOver() bool {
 		return r.Known && r.Settled && r.Handover
 	}
 	return in.routed()
+}
+
+// canaryDeleted stops: Kubernetes takes away what the Canary owned, the primary too, and no decision can keep it.
+func canaryDeleted(in input) (Decision, bool) {
+	if !in.obs.Deleted {
+		return Decision{}, false
+	}
+	return in.end(Halted, CanaryDeleted, "")
 }

@@ -74,6 +74,7 @@ type Observation struct {
 	Primary    Workload
 	Route      RouteReport
 	StopWhy    string    // in words, when there is more to say
+	Deleted    bool      // the Canary object is being deleted, or gone
 	Window     time.Time // the window that Checks judge
 	Probe      bool      // Checks are the first look at every query, before any traffic
 	Checks     []CheckResult
