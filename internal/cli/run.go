@@ -27,12 +27,16 @@ func (a *App) runCommand() *cobra.Command {
 		Long: `Run the rollout of one canary on a cluster, from start to finish.
 
 The first run makes the primary from what the target runs. Every later run analyses what has changed: a new image
-(--image), or a change of the pod template that is already in the target.
+(--image), or a change of the pod template or of its configuration that is already in the target. Without a name, all
+canaries of the files run side by side.
 
-Exit codes: 0 promoted, initialised, nothing to do or suspended; 1 rolled back; 2 bad input, nothing touched;
-3 could not finish, a re-run resumes; 4 superseded by another run; 130 cancelled, after the safe end.`,
+Exit codes: 0 promoted, initialised, nothing to do, uninstalled, suspended or waiting at a gate; 1 rolled back;
+2 bad input, nothing touched; 3 could not finish, a re-run resumes; 4 superseded by another run; 130 cancelled, after
+the safe end.`,
 		Example: `  penstock run -f canary.yaml --image app=ghcr.io/example/app:1.2.3
-  penstock run podinfo -f deploy/ -n shop --dry-run`,
+  penstock run podinfo -f deploy/ -n shop --dry-run
+  penstock run -f deploy/ --image app=ghcr.io/example/app:1.2.3 --after web=api
+  penstock run -f canary.yaml --image app=ghcr.io/example/app:1.2.3 --driver follow`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd.Flags(), a.Getenv); err != nil {
