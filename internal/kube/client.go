@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/dynamic"
-	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -29,7 +28,6 @@ type Options struct {
 // Client talks to one cluster.
 type Client struct {
 	dynamic   dynamic.Interface
-	leases    coordination.LeasesGetter
 	Namespace string // the default for objects that name none
 	Host      string
 }
@@ -62,9 +60,5 @@ func New(config *rest.Config, namespace string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
 	}
-	l, err := coordination.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
-	}
-	return &Client{dynamic: d, leases: l, Namespace: namespace, Host: config.Host}, nil
+	return &Client{dynamic: d, Namespace: namespace, Host: config.Host}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/rehearsal"
+	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
 func (f *fixture) acquire(id string, limit time.Duration) *Lease {
@@ -183,12 +184,27 @@ func TestAProcessThatWasFrozenDoesNotHoldAnExpiredLease(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		one := f.acquire("one", time.Minute)
 		pass(time.Second)
-		one.lock.mu.Lock()
-		one.lock.renewed = time.Now().Add(-leaseDuration) // the election has not run since
-		one.lock.mu.Unlock()
+		one.mu.Lock()
+		one.renewed = time.Now().Add(-leaseDuration) // nothing has run since
+		one.mu.Unlock()
 		f.fenced(one, 1, false)
 		pass(retryPeriod + time.Second)
 		f.fenced(one, 1, true) // nobody took it meanwhile, and it could be renewed
 		one.Release()
+	})
+}
+
+func TestALeaseThatSomebodyDeletedIsMadeAnewAboveTheEpochOfTheRecord(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		journal := NewJournal(f.client, f.canary)
+		if err := journal.Save(f.ctx, rollout.Record{Epoch: 6}); err != nil {
+			t.Fatal(err)
+		}
+		one := f.acquire("one", time.Minute)
+		f.fenced(one, 7, true)
+		one.Release()
+		two := f.acquire("two", time.Minute)
+		f.fenced(two, 8, true)
+		two.Release()
 	})
 }

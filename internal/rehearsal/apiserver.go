@@ -6,8 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
-	"k8s.io/client-go/applyconfigurations"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 )
 
@@ -62,7 +60,7 @@ func NewAPI(clock clock.PassiveClock, kinds ...Kind) *API {
 	}
 	a := &API{
 		clock:    clock,
-		typed:    applyconfigurations.NewTypeConverter(scheme.Scheme),
+		typed:    builtinConverter{},
 		deduced:  managedfields.NewDeducedTypeConverter(),
 		kinds:    map[schema.GroupVersionResource]*apiKind{},
 		objects:  map[apiKey]*unstructured.Unstructured{},

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	k8sjson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 )
 
@@ -51,7 +50,7 @@ func decodeObject(data []byte) (*unstructured.Unstructured, error) {
 }
 
 func decodeProtobuf(data []byte) (*unstructured.Unstructured, error) {
-	typed, gvk, err := protobuf.NewSerializer(scheme.Scheme, scheme.Scheme).Decode(data, nil, nil)
+	typed, gvk, err := protobuf.NewSerializer(builtinScheme(), builtinScheme()).Decode(data, nil, nil)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}

@@ -8,14 +8,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // newKind makes the field managers of a kind. Built-in kinds merge lists by their keys; for the others a list is one
 // value, as the Gateway API and Flagger declare theirs.
 func (a *API) newKind(kind Kind) *apiKind {
-	k := &apiKind{Kind: kind, builtin: scheme.Scheme.Recognizes(kind.GroupVersionKind), managers: map[string]*managedfields.FieldManager{}}
+	k := &apiKind{Kind: kind, builtin: builtinScheme().Recognizes(kind.GroupVersionKind), managers: map[string]*managedfields.FieldManager{}}
 	for _, sub := range []string{"", "status", "scale"} {
 		k.managers[sub] = a.newFieldManager(k, sub)
 	}

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // normalise reads an object as a real API server does: as its Go type when it is a built-in kind, so that wrong types
@@ -20,7 +19,7 @@ func (a *API) normalise(k *apiKind, live, object *unstructured.Unstructured, str
 		defaultCustom(k, object)
 		return object, nil
 	}
-	typed, err := scheme.Scheme.New(k.GroupVersionKind)
+	typed, err := builtinScheme().New(k.GroupVersionKind)
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}

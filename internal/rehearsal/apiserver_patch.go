@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 )
 
@@ -77,7 +76,7 @@ func patchJSON(k *apiKind, kind types.PatchType, in patchInput) ([]byte, error) 
 		after, err := jsonpatch.MergePatch(in.document, in.patch)
 		return after, badPatch(err)
 	case kind == types.StrategicMergePatchType && k.builtin:
-		typed, err := scheme.Scheme.New(k.GroupVersionKind)
+		typed, err := builtinScheme().New(k.GroupVersionKind)
 		if err != nil {
 			return nil, apierrors.NewInternalError(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // maxConfigBytes is the most that a ConfigMap or a Secret may hold.
@@ -57,7 +56,7 @@ func newTyped(k *apiKind, object *unstructured.Unstructured) any {
 	if object == nil {
 		return nil
 	}
-	typed, err := scheme.Scheme.New(k.GroupVersionKind)
+	typed, err := builtinScheme().New(k.GroupVersionKind)
 	if err != nil || readTyped(object, typed, false) != nil {
 		return nil
 	}
