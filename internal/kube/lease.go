@@ -136,19 +136,25 @@ func (l *Lease) keep(ctx context.Context) {
 		switch pause = renewRetry; {
 		case l.renew(ctx):
 			pause = retryPeriod
-		case l.heldBy() != l.id, l.overdue():
+		case l.seen != nil && l.heldBy() != l.id, l.overdue():
 			return
 		}
 	}
 }
 
-// renew writes the lease as it is known; when that does not work, it looks who holds it. It never takes it from anybody:
-// whoever held it in between has a higher epoch.
+// renew writes the lease as it is known; when that does not work, it looks who holds it. One that somebody has deleted is
+// made anew under the same epoch. It is never taken from anybody: whoever held it in between has a higher epoch.
 func (l *Lease) renew(ctx context.Context) bool {
-	if l.write(ctx) == nil {
+	if l.seen != nil && l.write(ctx) == nil {
 		return true
 	}
-	return l.read(ctx) == nil && l.heldBy() == l.id && l.write(ctx) == nil
+	if l.read(ctx) != nil {
+		return false
+	}
+	if l.seen == nil {
+		l.floor = l.epoch - 1 // only this goroutine writes the epoch
+	}
+	return (l.seen == nil || l.heldBy() == l.id) && l.write(ctx) == nil
 }
 
 func (l *Lease) overdue() bool {

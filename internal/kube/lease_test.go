@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/penstock-dev/penstock/internal/rehearsal"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
@@ -205,6 +207,23 @@ func TestALeaseThatSomebodyDeletedIsMadeAnewAboveTheEpochOfTheRecord(t *testing.
 		one.Release()
 		two := f.acquire("two", time.Minute)
 		f.fenced(two, 8, true)
+		two.Release()
+	})
+}
+
+func TestALeaseThatSomebodyDeletesWhileItIsHeldIsMadeAnewUnderItsEpoch(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		one := f.acquire("one", time.Minute)
+		one.Release()
+		two := f.acquire("two", time.Minute)
+		f.fenced(two, 2, true)
+		if err := f.client.remove(f.ctx, two.ref, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		pass(retryPeriod + time.Second)
+		f.fenced(two, 2, true)
+		pass(time.Minute)
+		f.fenced(two, 2, true)
 		two.Release()
 	})
 }
