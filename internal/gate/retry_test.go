@@ -112,9 +112,9 @@ func TestEachTryHasTheTimeoutOfTheWebhook(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	for name, answer := range map[string]http.HandlerFunc{"no answer": slow, "half an answer": slowBody} {
 		r := receive(t, answer)
-		hook := canary.Webhook{Name: "x", URL: r.URL, Timeout: "30ms", Retries: 2}
+		hook := canary.Webhook{Name: "x", URL: r.URL, Timeout: "500ms", Retries: 2} // long enough for a busy machine to take up the request
 		got := caller(t, gate.Config{}, hook).Call(t.Context(), canary.HookRollout, about)
-		want := rollout.HookAnswer{Hook: canary.HookRollout, Verdict: rollout.Error, Message: `hook "x": ` + r.URL + ": no answer within 30ms"}
+		want := rollout.HookAnswer{Hook: canary.HookRollout, Verdict: rollout.Error, Message: `hook "x": ` + r.URL + ": no answer within 500ms"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
