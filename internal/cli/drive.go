@@ -37,7 +37,6 @@ type drive struct {
 	oldImage  string // what the primary runs, when that is known
 	version   string
 	stop      <-chan struct{}
-	nudge     <-chan struct{} // a gate may have opened; nil when nobody tells
 	reporters []runner.Reporter
 
 	// Of a run of several canaries; nil otherwise.
@@ -98,7 +97,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
-		Hooks: hooks.hooks, Nudge: d.nudge, Reporters: slices.Concat(d.withView(view), hooks.reporters), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
+		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
 		Stop: d.stop, StopWithin: d.scale(stopLimit), GiveUp: d.spec.Deadline,
 	}
 	if d.join != nil {

@@ -10,7 +10,7 @@ import (
 // HookAnswer is what the webhooks of one type answered. Pass means that all of them succeeded: a gate is open.
 type HookAnswer struct {
 	Hook    canary.HookType
-	For     time.Time // the window that a hook was called for; zero for a gate
+	For     time.Time // the window that a hook was called for, or since when the gate is asked
 	Verdict Verdict
 	Message string // which webhook did not succeed, and why
 }
