@@ -64,7 +64,7 @@ func clusterCommands() map[string]func(*testscript.TestScript, bool, []string) {
 func (c *scriptCluster) start(ts *testscript.TestScript, files []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.answer, c.denied = "100", map[string]bool{}
-	c.api = rehearsal.NewAPI(clock.RealClock{}, append(rehearsal.DefaultKinds(), rehearsal.FlaggerKinds()...)...)
+	c.api = rehearsal.NewAPI(clock.RealClock{}, append(slices.Concat(rehearsal.DefaultKinds(), rehearsal.RouterKinds()), rehearsal.FlaggerKinds()...)...)
 	c.api.Deny(func(r rehearsal.APIRequest) bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -178,7 +178,7 @@ func (c *scriptCluster) wrote(ts *testscript.TestScript, want []string) {
 }
 
 func (c *scriptCluster) object(ts *testscript.TestScript, args []string) {
-	for _, kind := range append(rehearsal.DefaultKinds(), rehearsal.FlaggerKinds()...) {
+	for _, kind := range append(slices.Concat(rehearsal.DefaultKinds(), rehearsal.RouterKinds()), rehearsal.FlaggerKinds()...) {
 		if kind.GVR().Resource != args[0] {
 			continue
 		}

@@ -101,7 +101,7 @@ func TestAnAutoscalerThatTheFilesLackIsStoodInFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := stage.find(kind, "scaler")
-			if o == nil || o.GetAPIVersion() != apiVersion || o.GetNamespace() != "shop" || !kept(o) {
+			if o == nil || o.GetAPIVersion() != apiVersion || o.GetNamespace() != "shop" || !kept(&canary.Canary{}, o) {
 				t.Fatalf("the stand-in is %v", o)
 			}
 			if said := strings.Join(stage.StandIns, "\n"); !strings.Contains(said, kind+` "scaler": one with at least 1 and at most 2 replicas`) {

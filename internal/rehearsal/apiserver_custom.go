@@ -6,11 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// defaultCustom fills in the defaults that the definitions of custom resources declare.
-func defaultCustom(k *apiKind, object *unstructured.Unstructured) {
-	if k.Kind.Kind != "HTTPRoute" || k.Group != gatewayGroup {
-		return
-	}
+// defaultHTTPRoute fills in the defaults that the definition of an HTTPRoute declares.
+func defaultHTTPRoute(object *unstructured.Unstructured) {
 	spec := subObject(object.Object, "spec")
 	for _, parent := range subObjects(spec, "parentRefs") {
 		fillField(parent, "group", gatewayGroup)

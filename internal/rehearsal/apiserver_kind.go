@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -25,6 +26,11 @@ type Kind struct {
 	Unconditional bool
 	// Fields are the field selectors beyond metadata.name and metadata.namespace.
 	Fields []string
+	// Defaults fills in the defaults that the definition of a custom resource declares. Nil when it declares none.
+	Defaults func(object *unstructured.Unstructured)
+	// Taken is the status that the controller of a custom resource reports of an object that it has taken up, shortly
+	// after each change. It must not modify the object. Nil when nobody reports any.
+	Taken func(object *unstructured.Unstructured) map[string]any
 }
 
 // GVR returns the group, version and plural name of the kind.
@@ -74,7 +80,7 @@ func KedaKinds() []Kind {
 func GatewayKinds() []Kind {
 	gv := schema.GroupVersion{Group: "gateway.networking.k8s.io", Version: "v1"}
 	return []Kind{
-		{GroupVersionKind: gv.WithKind("HTTPRoute"), Resource: "httproutes", Namespaced: true, Status: true, Generation: true},
+		{GroupVersionKind: gv.WithKind("HTTPRoute"), Resource: "httproutes", Namespaced: true, Status: true, Generation: true, Defaults: defaultHTTPRoute},
 		{GroupVersionKind: gv.WithKind("Gateway"), Resource: "gateways", ShortNames: []string{"gtw"}, Namespaced: true, Status: true, Generation: true},
 	}
 }

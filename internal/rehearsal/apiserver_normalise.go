@@ -16,7 +16,9 @@ import (
 func (a *API) normalise(k *apiKind, live, object *unstructured.Unstructured, strict bool) (*unstructured.Unstructured, error) {
 	if !k.builtin {
 		object = object.DeepCopy()
-		defaultCustom(k, object)
+		if k.Defaults != nil {
+			k.Defaults(object)
+		}
 		return object, nil
 	}
 	typed, err := builtinScheme().New(k.GroupVersionKind)

@@ -81,7 +81,7 @@ func (c *Cluster) build(ctx context.Context) error {
 	if c.refs, err = workload.RefsFor(c.options.Canary); err != nil {
 		return err
 	}
-	c.api = NewAPI(c.Clock, append(DefaultKinds(), FlaggerKinds()...)...)
+	c.api = NewAPI(c.Clock, append(kindsOf(c.options.Canary.Spec.Provider), FlaggerKinds()...)...)
 	var target *unstructured.Unstructured
 	for _, object := range c.options.Objects {
 		if object.GetKind() == c.refs.Target.Kind && object.GetName() == c.refs.Target.Name {

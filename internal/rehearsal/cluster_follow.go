@@ -54,7 +54,12 @@ func (c *Cluster) reroute(ctx context.Context) {
 	}
 	reported := c.options.Router.Read(c.options.Canary, live)
 	routing := Routing{Split: Split{Canary: int(reported.Canary), Mirror: int(reported.Mirror)}}
-	c.obey(&routing, live)
+	if obey := routers[c.options.Canary.Spec.Provider].obey; obey != nil {
+		obey(&routing, routed{
+			canary: c.options.Canary, objects: live,
+			services: [2]string{Primary: c.refs.PrimaryService.Name, Canary: c.refs.CanaryService.Name},
+		})
+	}
 	weight := routing.Split.Canary
 	if weight != int(c.weight.Swap(int64(weight))) {
 		c.control.Reconcile() // a crash may begin at this weight
@@ -77,18 +82,6 @@ func (c *Cluster) reroute(ctx context.Context) {
 			c.running.Go(func() { c.generator.Run(ctx) })
 			c.running.Go(func() { c.direct.Run(ctx) })
 		})
-	}
-}
-
-// obey lets the proxy do what the router's objects say of single requests: cookies, tests and copies.
-func (c *Cluster) obey(routing *Routing, live canary.Objects) {
-	for ref, object := range live {
-		switch ref.Kind {
-		case "HTTPRoute":
-			routing.obey(object, [2]string{Primary: c.refs.PrimaryService.Name, Canary: c.refs.CanaryService.Name})
-		case "Ingress":
-			routing.obeyIngress(object)
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -64,6 +65,7 @@ type Controllers struct {
 	pods     map[types.UID]*podMemory
 	progress map[types.UID]*progressMemory
 	routes   map[types.UID]routeMemory
+	custom   map[types.UID]routeMemory
 	lastIP   int
 	// wake is the next time at which something is due; zero is never.
 	wake time.Time
@@ -85,6 +87,7 @@ func NewControllers(api *API, clock clock.Clock, options ControllerOptions) *Con
 		pods:     map[types.UID]*podMemory{},
 		progress: map[types.UID]*progressMemory{},
 		routes:   map[types.UID]routeMemory{},
+		custom:   map[types.UID]routeMemory{},
 	}
 }
 
@@ -108,6 +111,7 @@ func (c *Controllers) Run(ctx context.Context) {
 		c.forgetPods()
 		c.syncAutoscalers()
 		c.syncRoutes()
+		c.syncCustom()
 		seen = version
 		if !c.wait(ctx, seen) {
 			return
@@ -147,6 +151,9 @@ func (c *Controllers) concern(events []apiEvent) bool {
 	for _, event := range events {
 		switch event.key.gvr {
 		case deploymentsResource(), replicaSetsResource(), daemonSetsResource(), podsResource(), routesResource(), podAutoscalersResource(), scaledObjectsResource():
+			return true
+		}
+		if slices.ContainsFunc(c.api.reported(), func(k Kind) bool { return k.GVR() == event.key.gvr }) {
 			return true
 		}
 	}

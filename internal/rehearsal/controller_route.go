@@ -25,18 +25,26 @@ func (c *Controllers) syncRoutes() {
 	alive := map[types.UID]bool{}
 	for _, route := range found {
 		alive[route.GetUID()] = true
-		memory := c.routes[route.GetUID()]
-		if memory.generation != route.GetGeneration() {
-			memory = routeMemory{generation: route.GetGeneration(), seen: c.clock.Now()}
-			c.routes[route.GetUID()] = memory
+		if c.taken(route, c.routes) {
+			c.reportRoute(route)
 		}
-		if when := memory.seen.Add(c.options.RouteAfter); when.After(c.clock.Now()) {
-			c.at(when)
-			continue
-		}
-		c.reportRoute(route)
 	}
 	maps.DeleteFunc(c.routes, func(uid types.UID, _ routeMemory) bool { return !alive[uid] })
+}
+
+// taken reports whether a router has had the time to take up an object as it is, and asks to be woken when it has.
+func (c *Controllers) taken(object *unstructured.Unstructured, memories map[types.UID]routeMemory) bool {
+	memory := memories[object.GetUID()]
+	if memory.generation != object.GetGeneration() {
+		memory = routeMemory{generation: object.GetGeneration(), seen: c.clock.Now()}
+		memories[object.GetUID()] = memory
+	}
+	when := memory.seen.Add(c.options.RouteAfter)
+	if when.After(c.clock.Now()) {
+		c.at(when)
+		return false
+	}
+	return true
 }
 
 // reportRoute writes the status of a route for each of its parents, beside what other controllers have reported.

@@ -7,7 +7,34 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/penstock-dev/penstock/internal/canary"
 )
+
+// gatewayRouter is an implementation of the Gateway API.
+var gatewayRouter = router{standIn: standInGateway, obey: obeyGateway}
+
+func standInGateway(s *Stage, c *canary.Canary) error {
+	if len(c.Spec.Service.GatewayRefs) == 0 {
+		s.say("spec.service.gatewayRefs is not given: Gateway \"rehearsal\", which accepts every route")
+		c.Spec.Service.GatewayRefs = []canary.ParentReference{{Name: "rehearsal"}}
+		return nil
+	}
+	for _, ref := range c.Spec.Service.GatewayRefs {
+		if s.find("Gateway", ref.Name) == nil {
+			s.say("Gateway %q: one that accepts every route", ref.Name)
+		}
+	}
+	return nil
+}
+
+func obeyGateway(r *Routing, seen routed) {
+	for ref, object := range seen.objects {
+		if ref.Kind == "HTTPRoute" {
+			r.obey(object, seen.services)
+		}
+	}
+}
 
 // obey makes the proxy do what the rules of an HTTPRoute say for the Services of the primary and the canary. It reads
 // them as a gateway does, without the help of whoever wrote them: a rule that could not work does not work here either.

@@ -2,10 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
-	"strings"
 
-	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -33,7 +30,7 @@ func NewStage(c *canary.Canary, objects []*unstructured.Unstructured, templates 
 			o = o.DeepCopy()
 			o.SetNamespace(c.Namespace)
 		}
-		if kept(o) {
+		if kept(c, o) {
 			s.Objects = append(s.Objects, o)
 		}
 	}
@@ -56,8 +53,8 @@ func (s *Stage) say(format string, args ...any) {
 }
 
 // kept are the kinds of the user's objects that the embedded cluster serves.
-func kept(o *unstructured.Unstructured) bool {
-	for _, k := range DefaultKinds() {
+func kept(c *canary.Canary, o *unstructured.Unstructured) bool {
+	for _, k := range kindsOf(c.Spec.Provider) {
 		if k.GVR().GroupVersion() == o.GroupVersionKind().GroupVersion() && k.Kind == o.GetKind() {
 			return true
 		}
@@ -117,48 +114,12 @@ func (s *Stage) add(object runtime.Object, gvk schema.GroupVersionKind) error {
 	return nil
 }
 
-// routes stands in for the Ingress or the Gateway that the canary refers to.
+// routes stands in for what the router needs.
 func (s *Stage) routes(c *canary.Canary) error {
-	switch {
-	case c.Spec.Provider == "nginx":
-		if c.Spec.IngressRef == nil {
-			c.Spec.IngressRef = &canary.ObjectRef{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Name: c.ServiceName()}
-			s.say("spec.ingressRef is not given: Ingress %q", c.ServiceName())
-		}
-		if s.find("Ingress", c.Spec.IngressRef.Name) != nil {
-			return nil
-		}
-		s.say("Ingress %q: one that sends everything to Service %q", c.Spec.IngressRef.Name, c.ServiceName())
-		return s.add(ingress(c), networkingv1.SchemeGroupVersion.WithKind("Ingress"))
-	case strings.HasPrefix(c.Spec.Provider, "gatewayapi") && len(c.Spec.Service.GatewayRefs) == 0:
-		s.say("spec.service.gatewayRefs is not given: Gateway \"rehearsal\", which accepts every route")
-		c.Spec.Service.GatewayRefs = []canary.ParentReference{{Name: "rehearsal"}}
-	case strings.HasPrefix(c.Spec.Provider, "gatewayapi"):
-		for _, ref := range c.Spec.Service.GatewayRefs {
-			if s.find("Gateway", ref.Name) == nil {
-				s.say("Gateway %q: one that accepts every route", ref.Name)
-			}
-		}
+	if standIn := routers[c.Spec.Provider].standIn; standIn != nil {
+		return standIn(s, c)
 	}
 	return nil
-}
-
-func ingress(c *canary.Canary) *networkingv1.Ingress {
-	exact := networkingv1.PathTypePrefix
-	return &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Name: c.Spec.IngressRef.Name, Namespace: c.Namespace},
-		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
-			Host: "app.example.com",
-			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
-				Paths: []networkingv1.HTTPIngressPath{{
-					Path: "/", PathType: &exact,
-					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
-						Name: c.ServiceName(), Port: networkingv1.ServiceBackendPort{Number: c.Spec.Service.Port},
-					}},
-				}},
-			}},
-		}}},
-	}
 }
 
 // templates stands in for the MetricTemplates that the files do not contain: a check that cannot be rehearsed is taken

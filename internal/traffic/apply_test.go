@@ -1,7 +1,6 @@
 package traffic_test
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 
@@ -13,7 +12,6 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/penstock-dev/penstock/internal/canary"
-	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
 const generation = 7
@@ -111,25 +109,6 @@ func (same) New(gvk schema.GroupVersionKind) (runtime.Object, error) {
 	o := &unstructured.Unstructured{}
 	o.SetGroupVersionKind(gvk)
 	return o, nil
-}
-
-// settled is what Read must say of a route that has been taken up. Whether all requests reach the apex as if there were no
-// canary is seen even when nobody asked for it.
-func (s scenario) settled(route rollout.Route) rollout.RouteReport {
-	report := rollout.RouteReport{Route: route, Known: true, Settled: true}
-	switch {
-	case s.canary.Spec.Provider == "kubernetes":
-		report.Handover = route.Canary == 100
-	case s.canary.Spec.Provider == "nginx" && route.Handover:
-		report.Canary = 0
-	case s.canary.Spec.Provider == "nginx":
-		report.Handover = route.Canary == 0 && !route.Match
-	case route.Handover:
-		report.Managed, report.Canary = false, 0
-		service := s.canary.ServiceName()
-		report.Message = fmt.Sprintf("no rule of %s sends requests to Service %q or %q", s.written(), service+"-primary", service+"-canary")
-	}
-	return report
 }
 
 // put replaces one of the live objects.

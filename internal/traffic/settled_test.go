@@ -1,0 +1,41 @@
+package traffic_test
+
+import (
+	"fmt"
+
+	"github.com/penstock-dev/penstock/internal/rollout"
+)
+
+// settledBy says where Read answers something else of a route that was taken up than the route itself. Whether all
+// requests reach the apex as if there were no canary is seen even when nobody asked for it.
+var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout.RouteReport){
+	"kubernetes": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
+		report.Handover = route.Canary == 100
+	},
+	"nginx": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
+		if route.Handover {
+			report.Canary = 0
+			return
+		}
+		report.Handover = route.Canary == 0 && !route.Match
+	},
+	"gatewayapi:v1": handedOver,
+}
+
+// handedOver is what Read says of a route whose rules name neither the primary nor the canary any more.
+func handedOver(s scenario, route rollout.Route, report *rollout.RouteReport) {
+	if route.Handover {
+		report.Managed, report.Canary = false, 0
+		service := s.canary.ServiceName()
+		report.Message = fmt.Sprintf("no rule of %s sends requests to Service %q or %q", s.written(), service+"-primary", service+"-canary")
+	}
+}
+
+// settled is what Read must say of a route that has been taken up.
+func (s scenario) settled(route rollout.Route) rollout.RouteReport {
+	report := rollout.RouteReport{Route: route, Known: true, Settled: true}
+	if differs := settledBy[s.canary.Spec.Provider]; differs != nil {
+		differs(s, route, &report)
+	}
+	return report
+}
