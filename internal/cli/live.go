@@ -127,7 +127,7 @@ func (p *Plain) write(s report.Snapshot) {
 // waits reports whether s is where the rollout was already, and only says what it waits for.
 func waits(prev, s *report.Snapshot) bool {
 	switch s.Status.Reason.Code {
-	case rollout.PrimaryNotReady, rollout.CanaryNotReady, rollout.RouterNotSettled:
+	case rollout.PrimaryNotReady, rollout.CanaryNotReady, rollout.RouterNotSettled, rollout.RouterSettling:
 	default:
 		return false
 	}

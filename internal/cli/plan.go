@@ -44,7 +44,6 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		}
 	}
 	p := plan{canary: c, spec: rollout.Plan(c)}
-	in.policy.apply(&p.spec)
 	var err error
 	if c.Spec.Provider == "" {
 		add(fmt.Errorf("spec.provider: is missing and --provider is not given; supported are %s", strings.Join(traffic.List(), ", ")))
@@ -61,6 +60,7 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		p.checks, err = metric.Plan(c, metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, MinRequests: in.policy.minRequests, Templates: in.templates})
 		add(err)
 	}
+	add(in.policy.apply(&p.spec, p.router.Settle))
 	if _, err = workload.RefsFor(c); err == nil {
 		_, err = workload.ScalersFor(c)
 	}

@@ -15,6 +15,7 @@ type policyInputs struct {
 	Consecutive   int    `input:"consecutive" default:"0" help:"failed checks in a row that roll the canary back before the threshold is reached; 0: only the threshold counts"`
 	OnFailure     string `input:"on-failure" default:"rollback" help:"what a failed analysis does: rollback, or hold (leave the traffic where it is, for a person to look)"`
 	GateTimeout   string `input:"gate-timeout" default:"60m" help:"how long a gate is waited for"`
+	Settle        string `input:"settle" help:"how long a router is given to settle after each change of the traffic, before the analysis window starts; default: what the router is known to need"`
 	OnGateTimeout string `input:"on-gate-timeout" default:"rollback" help:"what a gate that stays closed does: rollback, or hold (end with exit code 0 and leave the rollout for the next run)"`
 }
 
@@ -26,6 +27,7 @@ type policy struct {
 	holdOnFailure         bool
 	gateTimeout           time.Duration
 	holdAtGate            bool
+	settle                *time.Duration // nil: what the router is known to need
 	uninstall, groupGates bool
 }
 
@@ -56,6 +58,13 @@ func (in *policyInputs) parse() (policy, error) {
 	if p.gateTimeout, err = time.ParseDuration(in.GateTimeout); err != nil || p.gateTimeout < time.Second {
 		problems = append(problems, fmt.Errorf("gate-timeout: %q is not a duration of at least 1s, such as 60m", in.GateTimeout))
 	}
+	if in.Settle != "" {
+		settle, err := time.ParseDuration(in.Settle)
+		if err != nil || settle < 0 {
+			problems = append(problems, fmt.Errorf("settle: %q is not a duration of at least 0s, such as 5s", in.Settle))
+		}
+		p.settle = &settle
+	}
 	if err := errors.Join(problems...); err != nil {
 		return p, badInput(err)
 	}
@@ -72,8 +81,16 @@ func holds(name, value string) (bool, error) {
 	return false, fmt.Errorf("%s: %q is not known; allowed are rollback and hold", name, value)
 }
 
-// apply puts the policy into the spec of a rollout.
-func (p *policy) apply(s *rollout.Spec) {
+// apply puts the policy into the spec of a rollout. The router settles for as long as it is known to need, unless the
+// policy says otherwise; that has to be less than the deadline, at which a router that is not done yet is given up.
+func (p *policy) apply(s *rollout.Spec, known time.Duration) error {
 	s.OnNoData, s.Consecutive, s.HoldOnFailure = p.onNoData, p.consecutive, p.holdOnFailure
 	s.GateTimeout, s.GateHold, s.Uninstall, s.Group = p.gateTimeout, p.holdAtGate, p.uninstall, p.groupGates
+	if s.Settle = known; p.settle != nil {
+		s.Settle = *p.settle
+	}
+	if s.Settle >= s.Deadline {
+		return fmt.Errorf("settle: %s is not below spec.progressDeadlineSeconds, which is %s", s.Settle, s.Deadline)
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ func (in input) blocked() (Code, string) {
 	case !c.Ready:
 		return CanaryNotReady, c.Message
 	case !in.routed():
-		return RouterNotSettled, in.obs.Route.Message
+		return in.unrouted()
 	}
 	return "", ""
 }

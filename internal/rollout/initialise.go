@@ -93,7 +93,7 @@ func initialising(in input) (Decision, bool) {
 		next.Routed = true
 		return in.to(next, PrimaryReady, ""), true
 	case !in.routed():
-		return in.hold(RouterNotSettled, in.obs.Route.Message), true
+		return in.hold(in.unrouted()), true
 	}
 	next := *in.st
 	next.Phase = Initialized

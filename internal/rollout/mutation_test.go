@@ -160,7 +160,7 @@ func TestTheSimulationCatchesEveryMutant(t *testing.T) {
 	for name, list := range mutants() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(25_000) {
+			for seed := range uint64(100_000) {
 				if problems := newSim(seed, list).run(); len(problems) > 0 {
 					t.Logf("seed %d: %s", seed, problems[0])
 					return

@@ -70,7 +70,7 @@ func (in input) promotionWindow(next Status) (Decision, bool) {
 	case in.late():
 		return in.halt(next, RouterNotSettled, in.obs.Route.Message)
 	case !in.routed():
-		return in.hold(RouterNotSettled, in.obs.Route.Message), true
+		return in.hold(in.unrouted()), true
 	case in.st.Window.IsZero():
 		next.Window = in.obs.Now
 		d := in.to(next, WindowOpen, "")
@@ -102,7 +102,7 @@ func finalising(in input) (Decision, bool) {
 	case !p.Ready:
 		return in.hold(PrimaryNotReady, p.Message), true
 	case !in.routed():
-		return in.hold(RouterNotSettled, in.obs.Route.Message), true
+		return in.hold(in.unrouted()), true
 	}
 	next := *in.st
 	next.Phase = Succeeded

@@ -25,6 +25,7 @@ const (
 	PrimaryNotReady   Code = "PrimaryNotReady"
 	PrimaryReady      Code = "PrimaryReady"
 	RouterNotSettled  Code = "RouterNotSettled"
+	RouterSettling    Code = "RouterSettling"
 	AnalysisSkipped   Code = "AnalysisSkipped"
 	WindowOpen        Code = "WindowOpen"
 	CheckFailed       Code = "CheckFailed"
@@ -68,6 +69,7 @@ var sentences = map[Code]string{
 	PrimaryNotReady:   "the primary is not ready",
 	PrimaryReady:      "the primary is ready and gets the traffic",
 	RouterNotSettled:  "the router has not taken up the weight yet",
+	RouterSettling:    "the router reports the weight and is given time to settle",
 	AnalysisSkipped:   "spec.skipAnalysis: promoting the ready canary",
 	WindowOpen:        "analysing",
 	CheckFailed:       "a check failed",

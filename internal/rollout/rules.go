@@ -77,6 +77,7 @@ func complete(in input, d Decision) Decision {
 			d.Want.Canary = ScaleLeave // the next decision may need it at once
 		}
 		in.guard(&d.Want)
+		in.settle(&d.Next)
 	}
 	switch {
 	case d.Outcome != Running:
@@ -87,7 +88,29 @@ func complete(in input, d Decision) Decision {
 	default: // it moved: where it now stands may already be fulfilled, and then nothing would wake it
 		d.WakeAt = in.obs.Now
 	}
+	if until := in.spec.settled(&d.Next); d.Outcome == Running && until.After(in.obs.Now) && until.Before(d.WakeAt) {
+		d.WakeAt = until
+	}
 	return d
+}
+
+// settle remembers since when the router has reported the route that is wanted now.
+func (in input) settle(next *Status) {
+	switch {
+	case in.spec.Settle == 0:
+	case !in.reported() || Want(in.spec, next).Route != in.want.Route:
+		next.Taken = noTime
+	case next.Taken.IsZero():
+		next.Taken = in.obs.Now
+	}
+}
+
+// settled is when the router has taken up the route that it reports, or zero while it reports another one.
+func (s *Spec) settled(st *Status) time.Time {
+	if s.Settle == 0 || st.Taken.IsZero() {
+		return noTime
+	}
+	return st.Taken.Add(s.Settle)
 }
 
 // still reports whether a status is the same but for the words of its reason.
@@ -151,9 +174,31 @@ func (in input) late() bool {
 	return !at.IsZero() && !in.obs.Now.Before(at) && in.st.Gate == "" // see notConverged
 }
 
-// routed reports whether the router says that it does what the last decision wanted.
+// routed reports whether the router does what the last decision wanted. Some go on for a while with what they did
+// before, although they report the new route: they are given the time to settle.
 func (in input) routed() bool {
+	if in.spec.Settle == 0 || !in.want.Route.Managed {
+		return in.reported()
+	}
+	until := in.spec.settled(in.st)
+	return in.reported() && !until.IsZero() && !in.obs.Now.Before(until)
+}
+
+// unrouted says why the router is not where it is wanted: it has not taken up the route, or is given time to settle.
+func (in input) unrouted() (Code, string) {
+	if in.reported() {
+		return RouterSettling, in.spec.Settle.String()
+	}
+	return RouterNotSettled, in.obs.Route.Message
+}
+
+// reported reports whether the router says that it does what the last decision wanted. After a handover that is a route
+// that knows of no canary, whatever its shares are.
+func (in input) reported() bool {
 	r := &in.obs.Route
+	if in.want.Route.Handover {
+		return r.Known && r.Settled && r.Handover
+	}
 	return !in.want.Route.Managed || (r.Known && r.Settled && r.Managed && r.Canary == in.want.Route.Canary &&
 		r.Mirror == in.want.Route.Mirror && r.Match == in.want.Route.Match)
 }

@@ -256,6 +256,51 @@ func TestRules(t *testing.T) {
 	}
 }
 
+func TestARouterIsGivenTheTimeToSettle(t *testing.T) {
+	t.Parallel()
+	spec := steps
+	spec.Settle = 5 * time.Second
+	st := progressing(1, func(st *Status) { st.Window = noTime })
+	decide := func(o Observation) Decision {
+		t.Helper()
+		d := Decide(&spec, &st, &o)
+		st = d.Next
+		return d
+	}
+	if d := decide(seen(0, 0)); d.Reason.Code != RouterNotSettled || !st.Taken.IsZero() {
+		t.Fatalf("before the router reports it: %+v", d)
+	}
+	if d := decide(seen(20, time.Second)); d.Reason.Code != RouterSettling || !d.WakeAt.Equal(noon.Add(time.Second)) && !d.WakeAt.Equal(noon.Add(6*time.Second)) {
+		t.Fatalf("when the router reports it: %+v", d)
+	}
+	d := decide(seen(20, 2*time.Second))
+	if !st.Window.IsZero() || !d.WakeAt.Equal(noon.Add(6*time.Second)) || d.Reason != (Reason{RouterSettling, "5s"}) {
+		t.Fatalf("while it settles: %+v", d)
+	}
+	if decide(seen(10, 3*time.Second)); !st.Taken.IsZero() {
+		t.Fatalf("another route is no settled one: %+v", st)
+	}
+	decide(seen(20, 4*time.Second))
+	if decide(seen(20, 9*time.Second)); !st.Window.Equal(noon.Add(9 * time.Second)) {
+		t.Fatalf("the window starts when it has settled: %+v", st)
+	}
+	d = decide(seen(20, 19*time.Second, func(o *Observation) {
+		o.Window = st.Window
+		o.Checks = []CheckResult{{Name: "success-rate", Verdict: Pass}}
+	}))
+	if st.Step != 2 || !st.Taken.IsZero() {
+		t.Fatalf("the next step has to settle anew: %+v", d)
+	}
+	st = progressing(1, func(st *Status) { st.Phase, st.Weight, st.Step = RollingBack, 0, 0 })
+	decide(seen(0, 20*time.Second))
+	if d := decide(seen(0, 24*time.Second)); d.Want.Canary == ScaleZero {
+		t.Fatalf("the canary is scaled down while the router may still send requests to it: %+v", d)
+	}
+	if decide(seen(0, 25*time.Second)); st.Phase != Failed {
+		t.Fatalf("when it has settled: %+v", st)
+	}
+}
+
 func promoting(w Weight) Status {
 	return Status{Phase: Promoting, Revision: "new", Promoted: "new", Step: 2, Weight: w, Routed: true, Moved: noon, Since: noon}
 }

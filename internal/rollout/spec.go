@@ -26,6 +26,7 @@ type Spec struct {
 	Checks    []string      // names of the checks that must all pass
 	Skip      bool          // spec.skipAnalysis
 	Suspend   bool          // spec.suspend
+	Settle    time.Duration // how long a router goes on taking up a route that it has reported; 0: not at all
 	Affinity  bool          // users who have seen the canary stay on it
 
 	Hooks []canary.HookType // the types of webhooks that there are, each once

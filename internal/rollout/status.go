@@ -67,6 +67,7 @@ type Status struct {
 	Window time.Time `json:"window,omitzero"`  // start of the analysis window; zero until the world has converged on the step
 	Moved  time.Time `json:"moved,omitzero"`   // when the rollout last moved: a phase, a step or a judged window
 	Since  time.Time `json:"since,omitzero"`   // when the phase last changed
+	Taken  time.Time `json:"taken,omitzero"`   // since when the router reports the wanted route; only where it has to settle
 	Lost   bool      `json:"lost,omitempty"`   // the canary lost its readiness while it had traffic
 	Halted bool      `json:"halted,omitempty"` // given up with the traffic left where it is safest; a person must look
 	Cancel bool      `json:"cancel,omitempty"` // the rollback was asked for by cancelling the run
@@ -80,6 +81,7 @@ type Status struct {
 func Begin(st Status, now time.Time) Status {
 	switch {
 	case !st.Phase.Terminal():
+		st.Taken = noTime
 		st.Window, st.Lost, st.Gate, st.Held, st.GateSince = noTime, false, "", false, noTime
 		if !st.Moved.IsZero() {
 			st.Moved = now

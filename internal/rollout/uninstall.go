@@ -25,10 +25,10 @@ func uninstalling(in input) (Decision, bool) {
 	case in.st.Weight < 100:
 		next.Weight = 100
 		return in.to(next, HandingOver, ""), true
-	case !in.handedOver() && in.late():
+	case !in.routed() && in.late():
 		return in.end(Halted, RouterNotSettled, in.obs.Route.Message)
-	case !in.handedOver():
-		return in.hold(RouterNotSettled, in.obs.Route.Message), true
+	case !in.routed():
+		return in.hold(in.unrouted()), true
 	case !in.st.Handed:
 		next.Handed = true
 		return in.to(next, HandingOver, ""), true
@@ -38,15 +38,6 @@ func uninstalling(in input) (Decision, bool) {
 	d.Outcome = Uninstalled
 	d.Events = []Event{{Message: "Terminated canary " + in.spec.Name}}
 	return d, true
-}
-
-// handedOver reports whether the router does what was asked of it: all traffic to the target first, and after that a route
-// that knows of no canary.
-func (in input) handedOver() bool {
-	if r := &in.obs.Route; in.st.Handed {
-		return r.Known && r.Settled && r.Handover
-	}
-	return in.routed()
 }
 
 // canaryDeleted stops: Kubernetes takes away what the Canary owned, the primary too, and no decision can keep it.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -17,6 +18,10 @@ import (
 // Router is the codec of one kind of traffic router. All its functions are pure.
 type Router struct {
 	Can Can
+
+	// Settle is how long the router may go on with an old route after it reports a new one, or after a new one was written
+	// where it reports nothing. Zero where it reports truthfully, or takes up changes at once.
+	Settle time.Duration
 
 	// Refs lists the objects that Render and Read look at, the user's own ones included.
 	Refs func(c *canary.Canary) []canary.Ref

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-dev/penstock/internal/traffic"
+)
+
+// TestEveryRouterIsRehearsed rolls out a healthy and a failing version with every router, by the router's own objects
+// and metrics.
+func TestEveryRouterIsRehearsed(t *testing.T) {
+	t.Parallel()
+	if raceDetector {
+		t.Skip("runs against real time")
+	}
+	const dir = "../../testdata/canary/rehearse"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files, names []string
+	for _, entry := range entries {
+		files = append(files, entry.Name())
+	}
+	for _, router := range traffic.List() {
+		names = append(names, strings.ReplaceAll(router, ":", "-")+".yaml")
+	}
+	if diff := cmp.Diff(names, files); diff != "" {
+		t.Errorf("canaries in %s (-routers +files):\n%s", dir, diff)
+	}
+	for _, file := range files {
+		for fault, want := range map[string]int{"": ExitOK, "errors=30%": ExitRolledBack} {
+			t.Run(file+" "+fault, func(t *testing.T) {
+				t.Parallel()
+				args := []string{"rehearse", "--speed", "15", "-f", filepath.Join(dir, file)}
+				if fault != "" {
+					args = append(args, "--fault", fault)
+				}
+				said, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer said.Close()
+				var out bytes.Buffer
+				app := App{Version: "1.2.3", Stdin: strings.NewReader(""), Stdout: &out, Stderr: said, Getenv: func(string) string { return "" }}
+				if code := app.Run(context.Background(), args); code != want {
+					lines, _ := os.ReadFile(said.Name())
+					t.Errorf("exit code %d, want %d\n%s\n%s", code, want, lines, &out)
+				}
+			})
+		}
+	}
+}
