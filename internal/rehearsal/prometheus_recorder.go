@@ -123,11 +123,17 @@ func (r *Recorder) Scrape() error {
 	// Two scrapes within one millisecond of the clock would be one sample: time is pushed on a little.
 	stamp := max(r.clock.Now().UnixMilli(), past[len(past)-1]+1)
 	overflow := r.collect()
-	r.samples.write(func() {
+	err := r.samples.write(func() error {
 		for _, p := range r.points {
-			p.store(r.samples, past, stamp)
+			if err := p.store(r.samples, past, stamp); err != nil {
+				return err
+			}
 		}
+		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("store metrics: %w", err)
+	}
 	r.stamps = remember(past, stamp)
 	if overflow > 0 {
 		return fmt.Errorf("store metrics: %d samples belong to more than %d series", overflow, maxSeries)
@@ -158,15 +164,17 @@ func (r *Recorder) collect() (overflow int) {
 	return r.overflow
 }
 
-func (p point) store(to *Samples, past []int64, stamp int64) {
+func (p point) store(to *Samples, past []int64, stamp int64) error {
 	s := p.series
 	if s.stored == nil {
 		s.stored = to.add(s.labels)
 		for _, t := range past {
-			s.stored.append(t, 0)
+			if err := s.stored.append(t, 0); err != nil {
+				return err
+			}
 		}
 	}
-	s.stored.append(stamp, p.value)
+	return s.stored.append(stamp, p.value)
 }
 
 // remember adds a stamp and drops those that are too many or too old.

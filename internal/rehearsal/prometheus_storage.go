@@ -3,35 +3,43 @@ package rehearsal
 import (
 	"context"
 	"slices"
-	"sort"
 	"sync"
 
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/annotations"
 )
 
-// Samples is a storage of samples in memory, for Prometheus' query engine. It stands in for Prometheus' own storage, which
-// brings service discovery with it, and with that the clients of several clouds. It is safe for concurrent use.
+// chunkLength is how many samples a chunk gets, as in Prometheus' own head block.
+const chunkLength = 120
+
+// Samples keeps samples in memory as the head block of Prometheus' own storage does, in the chunks of its storage engine,
+// and hands them to its query engine. The block itself is left out: it brings service discovery with it, and with that the
+// clients of several clouds. It is safe for concurrent use.
 type Samples struct {
 	mu     sync.RWMutex
 	series []*storedSeries
 }
 
-// storedSeries is one series: its samples ascend in time. Samples that a reader may hold are never changed in place.
+// storedSeries is one series: its chunks, and the samples in them, ascend in time. Only the last one still grows.
 type storedSeries struct {
-	labels  labels.Labels
-	samples []storedSample
+	labels   labels.Labels
+	chunks   []storedChunk
+	appender chunkenc.Appender // of the last chunk
+}
+
+// storedChunk is a compressed row of samples, with the times of the first and the last one.
+type storedChunk struct {
+	*chunkenc.XORChunk
+	from, to int64
 }
 
 // write runs the writes of one scrape, so that a query sees all of them or none.
-func (s *Samples) write(scrape func()) {
+func (s *Samples) write(scrape func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	scrape()
+	return scrape()
 }
 
 // add returns a new series without samples. It belongs inside of write, as append does.
@@ -41,18 +49,37 @@ func (s *Samples) add(name labels.Labels) *storedSeries {
 	return added
 }
 
-// append adds a sample and forgets those that are older than the retention.
-func (s *storedSeries) append(stamp int64, value float64) {
-	s.samples = append(s.samples, storedSample{stamp, value})
-	oldest := stamp - metricsRetention.Milliseconds()
-	// Half of them have to be old, so that each sample is copied about once.
-	if half := len(s.samples) / 2; s.samples[half].stamp < oldest {
-		s.samples = slices.Clone(s.since(oldest))
+// append adds a sample and forgets the chunks that are older than the retention.
+func (s *storedSeries) append(stamp int64, value float64) error {
+	if last := len(s.chunks) - 1; last < 0 || s.chunks[last].NumSamples() >= chunkLength {
+		s.chunks = slices.DeleteFunc(s.chunks, func(c storedChunk) bool { return c.to < stamp-metricsRetention.Milliseconds() })
+		added := storedChunk{XORChunk: chunkenc.NewXORChunk(), from: stamp}
+		appender, err := added.Appender()
+		if err != nil {
+			return err
+		}
+		s.chunks, s.appender = append(s.chunks, added), appender
 	}
+	s.appender.Append(0, stamp, value) // when a counter began is not recorded
+	s.chunks[len(s.chunks)-1].to = stamp
+	return nil
 }
 
-func (s *storedSeries) since(stamp int64) []storedSample {
-	return s.samples[sort.Search(len(s.samples), func(i int) bool { return s.samples[i].stamp >= stamp }):]
+// within returns the chunks that have samples between two times. The one that still grows is copied.
+func (s *storedSeries) within(from, to int64) []chunkenc.Iterable {
+	var found []chunkenc.Iterable
+	for i, c := range s.chunks {
+		switch {
+		case c.to < from || c.from > to:
+		case i < len(s.chunks)-1:
+			found = append(found, c)
+		default:
+			copied := chunkenc.NewXORChunk()
+			copied.Reset(slices.Clone(c.Bytes()))
+			found = append(found, copied)
+		}
+	}
+	return found
 }
 
 // Querier implements storage.Queryable. The bounds are milliseconds since 1970, both inclusive.
@@ -65,7 +92,7 @@ type sampleQuerier struct {
 	from, to int64
 }
 
-// Select returns the series that match, with their samples inside of the bounds.
+// Select returns the series that match, with the chunks that have samples inside of the bounds.
 func (q sampleQuerier) Select(_ context.Context, sorted bool, _ *storage.SelectHints, all ...*labels.Matcher) storage.SeriesSet {
 	q.of.mu.RLock()
 	defer q.of.mu.RUnlock()
@@ -74,9 +101,7 @@ func (q sampleQuerier) Select(_ context.Context, sorted bool, _ *storage.SelectH
 		if !matchesAll(series.labels, all) {
 			continue
 		}
-		window := series.since(q.from)
-		window = window[:sort.Search(len(window), func(i int) bool { return window[i].stamp > q.to })]
-		if len(window) > 0 {
+		if window := series.within(q.from, q.to); len(window) > 0 {
 			set.series = append(set.series, seriesWindow{series.labels, window})
 		}
 	}
@@ -118,29 +143,12 @@ func (s *sampleSet) Warnings() annotations.Annotations { return nil }
 
 // seriesWindow is a part of a series.
 type seriesWindow struct {
-	labels  labels.Labels
-	samples []storedSample
+	labels labels.Labels
+	chunks []chunkenc.Iterable
 }
 
 func (w seriesWindow) Labels() labels.Labels { return w.labels }
 
-func (w seriesWindow) Iterator(chunkenc.Iterator) chunkenc.Iterator {
-	return storage.NewListSeriesIterator(w)
+func (w seriesWindow) Iterator(it chunkenc.Iterator) chunkenc.Iterator {
+	return storage.ChainSampleIteratorFromIterables(it, w.chunks)
 }
-
-func (w seriesWindow) Get(i int) chunks.Sample { return w.samples[i] }
-func (w seriesWindow) Len() int                { return len(w.samples) }
-
-// storedSample is a number at a time, in milliseconds since 1970.
-type storedSample struct {
-	stamp int64
-	value float64
-}
-
-func (s storedSample) T() int64                      { return s.stamp }
-func (s storedSample) ST() int64                     { return 0 } // when a counter began is not recorded
-func (s storedSample) F() float64                    { return s.value }
-func (s storedSample) H() *histogram.Histogram       { return nil }
-func (s storedSample) FH() *histogram.FloatHistogram { return nil }
-func (s storedSample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
-func (s storedSample) Copy() chunks.Sample           { return s }
