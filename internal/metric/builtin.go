@@ -28,9 +28,22 @@ type Builtin struct {
 
 // builtins maps spec.provider to the builtin queries. Each entry has a file and a line here.
 var builtins = map[string]Builtin{
-	"gatewayapi:v1": gatewayAPI,
-	"kubernetes":    kubernetes,
-	"nginx":         nginx,
+	"appmesh":            appmesh,
+	"appmesh:v1beta2":    appmesh,
+	"contour":            contour,
+	"gatewayapi:v1":      gatewayAPI,
+	"gatewayapi:v1beta1": gatewayAPI,
+	"gloo":               gloo,
+	"istio":              istio,
+	"kubernetes":         kubernetes,
+	"kuma":               kuma,
+	"linkerd":            linkerd,
+	"nginx":              nginx,
+	"osm":                osm,
+	"smi:v1alpha1":       smi,
+	"smi:v1alpha2":       smi,
+	"smi:v1alpha3":       smi,
+	"traefik":            traefik,
 }
 
 // BuiltinFor returns the builtin queries of a spec.provider. An unknown name is an error that lists the known ones.

@@ -256,8 +256,8 @@ func TestEveryBuiltinIsWhole(t *testing.T) {
 			t.Errorf("provider %q: %+v, %v", provider, b, err)
 		}
 	}
-	_, err := metric.BuiltinFor("linkerd")
-	if want := `provider "linkerd" has no builtin metrics; gatewayapi:v1, kubernetes, nginx have`; err == nil || err.Error() != want {
+	_, err := metric.BuiltinFor("sluice")
+	if want := `provider "sluice" has no builtin metrics; ` + strings.Join(metric.Builtins(), ", ") + " have"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

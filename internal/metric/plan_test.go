@@ -175,7 +175,7 @@ func TestPlanReportsEveryProblemAtOnce(t *testing.T) {
 		canary.Metric{Name: "fine", Query: "x", ThresholdRange: atLeast(1)},
 		canary.Metric{Query: "x", ThresholdRange: atLeast(1)},
 	)
-	c.Spec.Provider = "linkerd"
+	c.Spec.Provider = "sluice"
 	c.Spec.MetricsServer = "prometheus:9090"
 	_, err := metric.Plan(c, inputs(broken, unaddressed))
 	if err == nil {

@@ -35,6 +35,11 @@ var routers = map[string]router{
 	"gatewayapi:v1": gatewayRouter,
 	"kubernetes":    {},
 	"nginx":         nginxRouter,
+	"osm":           splitRouter("v1alpha2"),
+	"smi:v1alpha1":  splitRouter("v1alpha1"),
+	"smi:v1alpha2":  splitRouter("v1alpha2"),
+	"smi:v1alpha3":  splitRouter("v1alpha3"),
+	"traefik":       traefikRouter,
 }
 
 // kindsOf are the kinds of a cluster that has the router of a provider, without those of other routers.

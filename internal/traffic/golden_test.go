@@ -138,7 +138,12 @@ func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 	for name, keep := range map[string]map[string][]string{
 		"gatewayapi:v1": {"foreign": {"metadata.annotations.team", "spec.rules.0", "spec.rules.2", "spec.rules.1.name",
 			"spec.rules.1.sessionPersistence", "spec.rules.1.timeouts.backendRequest"}},
-		"nginx": {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
+		"nginx":        {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
+		"osm":          {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
+		"smi:v1alpha1": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
+		"smi:v1alpha2": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
+		"smi:v1alpha3": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
+		"traefik":      {"foreign": {"spec.weighted.sticky.cookie.name", "metadata.labels.owner"}},
 	} {
 		for folder, paths := range keep {
 			s := load(t, name, folder)

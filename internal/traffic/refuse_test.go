@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func strategy(t *testing.T, provider, service, analysis string) *canary.Canary {
 
 func TestAStrategyThatARouterCannotDoIsRefused(t *testing.T) {
 	t.Parallel()
-	const split = "; use spec.analysis.iterations instead; routers that can: gatewayapi:v1, nginx"
+	const split = "; use spec.analysis.iterations instead; routers that can: …"
 	for name, c := range map[string]struct {
 		provider, service, analysis string
 		want                        []string
@@ -51,18 +52,18 @@ func TestAStrategyThatARouterCannotDoIsRefused(t *testing.T) {
 		"a stepped promotion by selectors": {provider: "kubernetes", analysis: "{iterations: 2, stepWeightPromotion: 40}", want: []string{
 			"spec.analysis.stepWeightPromotion: the kubernetes router sends all or nothing to the canary, never 60 %" + split}},
 		"an A/B test by selectors": {provider: "kubernetes", analysis: "{iterations: 2, match: [{headers: {a: {exact: b}}}]}", want: []string{
-			"spec.analysis.match: the kubernetes router does not look at requests; routers that can: gatewayapi:v1, nginx"}},
+			"spec.analysis.match: the kubernetes router does not look at requests; routers that can: …"}},
 		"a mirror by selectors": {provider: "kubernetes", analysis: "{iterations: 2, mirror: true}", want: []string{
-			"spec.analysis.mirror: the kubernetes router does not copy requests; routers that can: gatewayapi:v1"}},
+			"spec.analysis.mirror: the kubernetes router does not copy requests; routers that can: …"}},
 		"a mirror by Ingress": {provider: "nginx", analysis: "{iterations: 2, mirror: true, mirrorWeight: 5}", want: []string{
-			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: gatewayapi:v1",
-			"spec.analysis.mirrorWeight: the nginx router cannot copy only 5 % of the requests; routers that can: gatewayapi:v1"}},
+			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: …",
+			"spec.analysis.mirrorWeight: the nginx router cannot copy only 5 % of the requests; routers that can: …"}},
 		"a mirror before the weights": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, mirror: true, mirrorWeight: 20}"},
 		"a mirror before the weights by Ingress": {provider: "nginx", analysis: "{stepWeight: 10, mirror: true}", want: []string{
-			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: gatewayapi:v1"}},
+			"spec.analysis.mirror: the nginx router does not copy requests; routers that can: …"}},
 		"session affinity": {provider: "gatewayapi:v1", analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c, primaryCookieName: p}}"},
 		"session affinity by Ingress": {provider: "nginx", analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c}}", want: []string{
-			"spec.analysis.sessionAffinity: the nginx router does not keep users on one side; routers that can: gatewayapi:v1"}},
+			"spec.analysis.sessionAffinity: the nginx router does not keep users on one side; routers that can: …"}},
 		"session affinity of a route that matches cookies itself": {provider: "gatewayapi:v1", service: "{match: [{headers: {cookie: {regex: a=b}}}]}",
 			analysis: "{stepWeight: 10, sessionAffinity: {cookieName: c}}", want: []string{
 				"spec.analysis.sessionAffinity: together with spec.service.match[0] it cannot be said in an HTTPRoute: header cookie can be matched once, " +
@@ -122,10 +123,45 @@ func TestAStrategyThatARouterCannotDoIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := router.Refuse(strategy(t, c.provider, c.service, c.analysis))
+			for i := range got { // which they are is another test's
+				got[i] = able.ReplaceAllString(got[i], "routers that can: …")
+			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+var able = regexp.MustCompile(`routers that can: .*`)
+
+func TestTheRoutersThatCanDoWhatAnotherCannotAreNamed(t *testing.T) {
+	t.Parallel()
+	var weights, matches []string
+	for _, name := range traffic.List() {
+		r, err := traffic.For(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Can.Weights {
+			weights = append(weights, name)
+		}
+		if r.Can.Match {
+			matches = append(matches, name)
+		}
+	}
+	kubernetes, err := traffic.For("kubernetes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for analysis, want := range map[string][]string{
+		"{stepWeight: 10, maxWeight: 50}":                      weights,
+		"{iterations: 2, match: [{headers: {a: {exact: b}}}]}": matches,
+	} {
+		got := kubernetes.Refuse(strategy(t, "kubernetes", "", analysis))
+		if len(got) != 1 || !strings.HasSuffix(got[0], "routers that can: "+strings.Join(want, ", ")) {
+			t.Errorf("got %q, want %v", got, want)
+		}
 	}
 }
 
@@ -150,8 +186,8 @@ func TestARouterSaysWhatItNeeds(t *testing.T) {
 
 func TestAnUnknownProviderIsAnErrorThatListsTheKnownOnes(t *testing.T) {
 	t.Parallel()
-	_, err := traffic.For("istio")
-	const want = `provider "istio" is not supported; supported are gatewayapi:v1, kubernetes, nginx`
+	_, err := traffic.For("istoi")
+	want := `provider "istoi" is not supported; supported are ` + strings.Join(traffic.List(), ", ")
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

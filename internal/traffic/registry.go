@@ -5,6 +5,11 @@ var registry = map[string]Router{
 	"gatewayapi:v1": gatewayAPI,
 	"kubernetes":    kubernetes,
 	"nginx":         nginx,
+	"osm":           osm,
+	"smi:v1alpha1":  smiV1alpha1,
+	"smi:v1alpha2":  smiV1alpha2,
+	"smi:v1alpha3":  smiV1alpha3,
+	"traefik":       traefik,
 }
 
 // abilities returns what each router can do.

@@ -20,6 +20,20 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		report.Handover = route.Canary == 0 && !route.Match
 	},
 	"gatewayapi:v1": handedOver,
+	"osm":           unmanaged,
+	"smi:v1alpha1":  unmanaged,
+	"smi:v1alpha2":  unmanaged,
+	"smi:v1alpha3":  unmanaged,
+	"traefik":       unmanaged,
+}
+
+// unmanaged is what Read says of an object that was handed over and names the apex Service alone.
+func unmanaged(s scenario, route rollout.Route, report *rollout.RouteReport) {
+	if route.Handover {
+		report.Managed, report.Canary = false, 0
+		service := s.canary.ServiceName()
+		report.Message = fmt.Sprintf("%s sends no requests to Service %q or %q", s.written(), service+"-primary", service+"-canary")
+	}
 }
 
 // handedOver is what Read says of a route whose rules name neither the primary nor the canary any more.
