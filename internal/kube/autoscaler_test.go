@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,9 +134,10 @@ func TestAPromotionThatStoppedBeforeTheAutoscalerIsTakenUp(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		f.scaledBy(hpaYAML)
 		w := f.world()
-		fault := true
+		var fault atomic.Bool
+		fault.Store(true)
 		f.api.Intercept(func(r rehearsal.APIRequest) rehearsal.APIFault {
-			if fault && r.Verb == "patch" && r.Resource == hpaGVR {
+			if fault.Load() && r.Verb == "patch" && r.Resource == hpaGVR {
 				return rehearsal.FaultInternal("etcd is away")
 			}
 			return rehearsal.APIFault{}
@@ -144,7 +146,7 @@ func TestAPromotionThatStoppedBeforeTheAutoscalerIsTakenUp(t *testing.T) {
 		if err := w.Apply(f.ctx, want); err == nil {
 			t.Fatal("the API server's trouble was not said")
 		}
-		fault = false
+		fault.Store(false)
 		f.observe(w)
 		f.apply(w, want)
 		if got := f.hpa("podinfo-primary").Spec.ScaleTargetRef.Name; got != "podinfo-primary" {
