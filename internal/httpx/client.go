@@ -103,9 +103,12 @@ func Within(ctx context.Context, timeout time.Duration) time.Duration {
 		return timeout
 	}
 	left := time.Until(deadline)
-	// A deadline that was set just now is a few microseconds short of the round number that people know.
+	// A deadline that was set just now is a moment short of the round number that people know.
+	if left > timeout-timeout/20 {
+		return timeout
+	}
 	left = time.Duration(math.Ceil(float64(left)/float64(time.Millisecond))) * time.Millisecond
-	return max(0, min(timeout, left))
+	return max(0, left)
 }
 
 // transport adds to a http.Transport what every exchange needs.
