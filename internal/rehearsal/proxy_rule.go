@@ -129,12 +129,8 @@ func oneMatch(match map[string]any) func(*http.Request) bool {
 		name, _ := header["name"].(string)
 		holds := textMatch(header)
 		all = append(all, func(r *http.Request) bool {
-			values := r.Header.Values(name)
-			separator := ","
-			if strings.EqualFold(name, "cookie") {
-				separator = "; "
-			}
-			return len(values) > 0 && holds(strings.Join(values, separator))
+			value, there := headerText(r, name)
+			return there && holds(value)
 		})
 	}
 	for _, parameter := range subObjects(match, "queryParams") {

@@ -33,6 +33,7 @@ type routed struct {
 // routers maps spec.provider to its part in a rehearsal. Each entry has a file, which versions of one API share.
 var routers = map[string]router{
 	"gatewayapi:v1": gatewayRouter,
+	"istio":         istioRouter,
 	"kubernetes":    {},
 	"nginx":         nginxRouter,
 	"osm":           splitRouter("v1alpha2"),

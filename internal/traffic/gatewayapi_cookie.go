@@ -30,9 +30,9 @@ func affinity(c *canary.Canary) *canary.SessionAffinity {
 	return c.Spec.Analysis.SessionAffinity
 }
 
-// keeps reports whether users are kept on their side. While the canary has no traffic there is nobody to keep there.
-func (r *ruleCodec) keeps(want rollout.Route) bool {
-	return affinity(r.spec) != nil && want.Session != "" && want.Canary > 0 && !want.Handover
+// keepsUsers reports whether users are kept on their side. While the canary has no traffic there is nobody to keep there.
+func keepsUsers(c *canary.Canary, want rollout.Route) bool {
+	return affinity(c) != nil && want.Session != "" && want.Canary > 0 && !want.Handover
 }
 
 // cookieText returns a Set-Cookie value. The attributes come in the order in which Flagger writes them, so that a canary
@@ -63,7 +63,7 @@ func primaryMaxAge(a *canary.Analysis) int {
 // cookies makes the backends of the split hand out the cookies that keep users where they are. The backends are those of
 // the primary and the canary, in this order.
 func (r *ruleCodec) cookies(backends []map[string]any, want rollout.Route) error {
-	if !r.keeps(want) {
+	if !keepsUsers(r.spec, want) {
 		return nil
 	}
 	a := affinity(r.spec)
@@ -78,7 +78,7 @@ func (r *ruleCodec) cookies(backends []map[string]any, want rollout.Route) error
 
 // kept returns the rules for the requests that carry the cookies of this rollout.
 func (r *ruleCodec) kept(split map[string]any, want rollout.Route) ([]map[string]any, error) {
-	if !r.keeps(want) {
+	if !keepsUsers(r.spec, want) {
 		return nil, nil
 	}
 	var rules []map[string]any
@@ -113,7 +113,7 @@ func (r *ruleCodec) released(split map[string]any, want rollout.Route) ([]map[st
 	if err := addCookie(backends[0], cookieText(a, a.CookieName, want.Previous, -1)); err != nil {
 		return nil, err
 	}
-	if r.keeps(want) {
+	if keepsUsers(r.spec, want) {
 		if err := addCookie(backends[1], cookieText(a, a.CookieName, want.Session, a.EffectiveMaxAge())); err != nil {
 			return nil, err
 		}
@@ -158,6 +158,12 @@ func affinityLimits(c *canary.Canary) []string {
 		return nil
 	}
 	_, problems := cookieMatches(c, a.CookieName+"=x")
+	return append(problems, cookieLimits(a)...)
+}
+
+// cookieLimits lists what cannot be in a cookie.
+func cookieLimits(a *canary.SessionAffinity) []string {
+	var problems []string
 	for _, attribute := range []struct{ name, value string }{{"domain", a.Domain}, {"path", a.Path}} {
 		if strings.ContainsFunc(attribute.value, func(r rune) bool { return r == ';' || r < ' ' || r > '~' }) {
 			problems = append(problems, fmt.Sprintf("%s.%s: %q cannot be in a cookie; a semicolon and what is not printable ASCII are not allowed",

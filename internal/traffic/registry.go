@@ -3,6 +3,7 @@ package traffic
 // registry maps spec.provider to its codec. Each entry has a file, a line here and a folder below testdata/traffic/.
 var registry = map[string]Router{
 	"gatewayapi:v1": gatewayAPI,
+	"istio":         istio,
 	"kubernetes":    kubernetes,
 	"nginx":         nginx,
 	"osm":           osm,

@@ -20,6 +20,7 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		report.Handover = route.Canary == 0 && !route.Match
 	},
 	"gatewayapi:v1": handedOver,
+	"istio":         unmanaged,
 	"osm":           unmanaged,
 	"smi:v1alpha1":  unmanaged,
 	"smi:v1alpha2":  unmanaged,
