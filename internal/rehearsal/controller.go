@@ -193,3 +193,7 @@ func podsResource() schema.GroupVersionResource {
 func routesResource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: gatewayGroup, Version: "v1", Resource: "httproutes"}
 }
+
+func routesV1beta1() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: gatewayGroup, Version: "v1beta1", Resource: "httproutes"}
+}

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -21,12 +22,14 @@ type routeMemory struct {
 
 // syncRoutes lets the gateway take over changed routes, and say so.
 func (c *Controllers) syncRoutes() {
-	found, _ := c.api.snapshot(apiSelection{gvr: routesResource()})
 	alive := map[types.UID]bool{}
-	for _, route := range found {
-		alive[route.GetUID()] = true
-		if c.taken(route, c.routes) {
-			c.reportRoute(route)
+	for _, gvr := range []schema.GroupVersionResource{routesResource(), routesV1beta1()} {
+		found, _ := c.api.snapshot(apiSelection{gvr: gvr})
+		for _, route := range found {
+			alive[route.GetUID()] = true
+			if c.taken(route, c.routes) {
+				c.reportRoute(route)
+			}
 		}
 	}
 	maps.DeleteFunc(c.routes, func(uid types.UID, _ routeMemory) bool { return !alive[uid] })

@@ -14,6 +14,15 @@ import (
 // gatewayRouter is an implementation of the Gateway API.
 var gatewayRouter = router{standIn: standInGateway, obey: obeyGateway}
 
+// gatewayRouterV1beta1 is one that has not heard of v1 yet.
+var gatewayRouterV1beta1 = router{
+	kinds: []Kind{{
+		GroupVersionKind: routesV1beta1().GroupVersion().WithKind("HTTPRoute"), Resource: routesV1beta1().Resource,
+		Namespaced: true, Status: true, Generation: true, Defaults: defaultHTTPRoute,
+	}},
+	standIn: standInGateway, obey: obeyGateway,
+}
+
 func standInGateway(s *Stage, c *canary.Canary) error {
 	if len(c.Spec.Service.GatewayRefs) == 0 {
 		s.say("spec.service.gatewayRefs is not given: Gateway \"rehearsal\", which accepts every route")

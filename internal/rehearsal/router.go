@@ -32,15 +32,17 @@ type routed struct {
 
 // routers maps spec.provider to its part in a rehearsal. Each entry has a file, which versions of one API share.
 var routers = map[string]router{
-	"gatewayapi:v1": gatewayRouter,
-	"istio":         istioRouter,
-	"kubernetes":    {},
-	"nginx":         nginxRouter,
-	"osm":           splitRouter("v1alpha2"),
-	"smi:v1alpha1":  splitRouter("v1alpha1"),
-	"smi:v1alpha2":  splitRouter("v1alpha2"),
-	"smi:v1alpha3":  splitRouter("v1alpha3"),
-	"traefik":       traefikRouter,
+	"gatewayapi:v1":      gatewayRouter,
+	"gatewayapi:v1beta1": gatewayRouterV1beta1,
+	"istio":              istioRouter,
+	"kubernetes":         {},
+	"linkerd":            linkerdRouter,
+	"nginx":              nginxRouter,
+	"osm":                splitRouter("v1alpha2"),
+	"smi:v1alpha1":       splitRouter("v1alpha1"),
+	"smi:v1alpha2":       splitRouter("v1alpha2"),
+	"smi:v1alpha3":       splitRouter("v1alpha3"),
+	"traefik":            traefikRouter,
 }
 
 // kindsOf are the kinds of a cluster that has the router of a provider, without those of other routers.

@@ -21,6 +21,8 @@ import (
 //
 // spec.service.retries is left to the gateway, as in Flagger.
 //
+// Both versions of the API hold the same rules; v1beta1 is for clusters that do not serve v1 yet.
+//
 // At the handover the route names the apex Service in the place of the primary's and the canary's. The filters and the
 // timeouts of spec.service stay: the application needs them with or without a canary.
 var gatewayAPI = Router{
@@ -42,6 +44,9 @@ const (
 
 func httpRouteRef(c *canary.Canary) canary.Ref {
 	gvr := schema.GroupVersionResource{Group: gatewayGroup, Version: "v1", Resource: "httproutes"}
+	if c.Spec.Provider == "gatewayapi:v1beta1" {
+		gvr.Version = "v1beta1"
+	}
 	return c.RefOf(gvr, "HTTPRoute", c.ServiceName())
 }
 

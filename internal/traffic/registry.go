@@ -2,15 +2,17 @@ package traffic
 
 // registry maps spec.provider to its codec. Each entry has a file, a line here and a folder below testdata/traffic/.
 var registry = map[string]Router{
-	"gatewayapi:v1": gatewayAPI,
-	"istio":         istio,
-	"kubernetes":    kubernetes,
-	"nginx":         nginx,
-	"osm":           osm,
-	"smi:v1alpha1":  smiV1alpha1,
-	"smi:v1alpha2":  smiV1alpha2,
-	"smi:v1alpha3":  smiV1alpha3,
-	"traefik":       traefik,
+	"gatewayapi:v1":      gatewayAPI,
+	"gatewayapi:v1beta1": gatewayAPI,
+	"istio":              istio,
+	"kubernetes":         kubernetes,
+	"linkerd":            linkerd,
+	"nginx":              nginx,
+	"osm":                osm,
+	"smi:v1alpha1":       smiV1alpha1,
+	"smi:v1alpha2":       smiV1alpha2,
+	"smi:v1alpha3":       smiV1alpha3,
+	"traefik":            traefik,
 }
 
 // abilities returns what each router can do.

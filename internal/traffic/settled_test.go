@@ -19,13 +19,21 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		report.Handover = route.Canary == 0 && !route.Match
 	},
-	"gatewayapi:v1": handedOver,
-	"istio":         unmanaged,
-	"osm":           unmanaged,
-	"smi:v1alpha1":  unmanaged,
-	"smi:v1alpha2":  unmanaged,
-	"smi:v1alpha3":  unmanaged,
-	"traefik":       unmanaged,
+	"gatewayapi:v1":      handedOver,
+	"gatewayapi:v1beta1": handedOver,
+	"istio":              unmanaged,
+	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
+		if s.written().Kind == "HTTPRoute" {
+			handedOver(s, route, report)
+			return
+		}
+		unmanaged(s, route, report)
+	},
+	"osm":          unmanaged,
+	"smi:v1alpha1": unmanaged,
+	"smi:v1alpha2": unmanaged,
+	"smi:v1alpha3": unmanaged,
+	"traefik":      unmanaged,
 }
 
 // unmanaged is what Read says of an object that was handed over and names the apex Service alone.
