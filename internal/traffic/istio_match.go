@@ -146,13 +146,15 @@ func istioLimits(c *canary.Canary) []string {
 		return problems
 	}
 	if i.field == "tcp" {
-		for field, set := range map[string]bool{"match": len(a.Match) > 0, "mirror": a.Mirror, "sessionAffinity": a.SessionAffinity != nil} {
-			if set {
+		for _, asked := range []struct {
+			field string
+			set   bool
+		}{{"match", len(a.Match) > 0}, {"mirror", a.Mirror}, {"sessionAffinity", a.SessionAffinity != nil}} {
+			if asked.set {
 				problems = append(problems, fmt.Sprintf("spec.analysis.%s: spec.service.appProtocol is tcp, and Istio sees no requests in a TCP connection; "+
-					"remove one of them", field))
+					"remove one of them", asked.field))
 			}
 		}
-		slices.Sort(problems)
 		return problems
 	}
 	if len(a.Match) > 0 {
