@@ -51,6 +51,15 @@ func (a *App) fleetOf(ctx context.Context, in *runInputs, client *kube.Client, s
 		if err != nil {
 			return nil, err // the cluster's word, not the files'
 		}
+		err = a.detect(ctx, client, c, in.Provider)
+		if exit := (*exitError)(nil); errors.As(err, &exit) && exit.code == ExitBadInput {
+			problems = append(problems, exit.err)
+		} else if err != nil {
+			return nil, err
+		}
+		if err != nil {
+			continue
+		}
 		p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates})
 		if exit := (*exitError)(nil); errors.As(err, &exit) {
 			err = exit.err

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/traffic"
 )
 
 func (a *App) lintCommand() *cobra.Command {
@@ -30,6 +31,7 @@ func (a *App) lint(args []string, provider string) error {
 		return err
 	}
 	var problems []error
+	var unrouted []string
 	for _, c := range set.Canaries {
 		templates := func(namespace, name string) (*canary.MetricTemplate, bool) {
 			for _, t := range set.Templates {
@@ -39,12 +41,26 @@ func (a *App) lint(args []string, provider string) error {
 			}
 			return nil, false
 		}
-		if _, err := compile(c, planInputs{provider: provider, templates: templates}); err != nil {
+		if guess, err := traffic.Detect(c, traffic.Cluster{}); c.Spec.Provider == "" && provider == "" && err == nil && guess.Provider != "kubernetes" {
+			c.Spec.Provider = guess.Provider // the canary's own fields say it
+		}
+		p, err := compile(c, planInputs{provider: provider, templates: templates, offline: true})
+		if err != nil {
 			problems = append(problems, errors.Unwrap(err))
+		}
+		if p.canary.Spec.Provider == "" {
+			unrouted = append(unrouted, c.Name)
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return badInput(err)
+	}
+	for _, name := range unrouted {
+		_, err = fmt.Fprintf(a.Stdout, "canary %q: spec.provider is not given, so what depends on the router was not checked; "+
+			"a run finds it out on the cluster, and --provider names one\n", name)
+		if err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintf(a.Stdout, "%s, %s, %s: no problem found\n",
 		counted(len(set.Canaries), "canary", "canaries"), counted(len(set.Templates), "metric template", "metric templates"),

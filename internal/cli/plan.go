@@ -30,6 +30,7 @@ type planInputs struct {
 	metricsServer string
 	policy        policy
 	templates     func(namespace, name string) (*canary.MetricTemplate, bool)
+	offline       bool // a canary without a router is one whose router only the cluster tells
 }
 
 // compile makes the plan of a canary, or returns every problem at once.
@@ -45,11 +46,13 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 	}
 	p := plan{canary: c, spec: rollout.Plan(c)}
 	var err error
-	if c.Spec.Provider == "" {
+	switch p.router, err = traffic.For(c.Spec.Provider); {
+	case c.Spec.Provider == "" && in.offline:
+	case c.Spec.Provider == "":
 		add(fmt.Errorf("spec.provider: is missing and --provider is not given; supported are %s", strings.Join(traffic.List(), ", ")))
-	} else if p.router, err = traffic.For(c.Spec.Provider); err != nil {
+	case err != nil:
 		add(fmt.Errorf("spec.%w", err))
-	} else {
+	default:
 		for _, problem := range p.router.Refuse(c) {
 			add(errors.New(problem))
 		}

@@ -105,6 +105,9 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.detect(ctx, client, c, in.Provider); err != nil {
+		return err
+	}
 	p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates})
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type Options struct {
 // Client talks to one cluster.
 type Client struct {
 	dynamic   dynamic.Interface
+	config    *rest.Config
 	Namespace string // the default for objects that name none
 	Host      string
 }
@@ -60,5 +61,5 @@ func New(config *rest.Config, namespace string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
 	}
-	return &Client{dynamic: d, Namespace: namespace, Host: config.Host}, nil
+	return &Client{dynamic: d, config: config, Namespace: namespace, Host: config.Host}, nil
 }
