@@ -46,7 +46,7 @@ func newScenario(t *testing.T, provider string, change ...func(spec map[string]a
 	}
 	analysis["stepWeight"], analysis["maxWeight"] = 10, 50
 	switch provider {
-	case "gatewayapi:v1":
+	case "gatewayapi:v1", "gatewayapi:v1beta1":
 		s.Gateway("public")
 		spec["service"].(map[string]any)["gatewayRefs"] = []any{map[string]any{"name": "public"}}
 	case "nginx":
@@ -66,7 +66,7 @@ func newScenario(t *testing.T, provider string, change ...func(spec map[string]a
 	s.write("canary.yaml", s.canary)
 	s.App("podinfo", v1, 2)
 	s.AwaitReady("podinfo")
-	s.record = s.Record()
+	s.record = s.Record(routeKinds(t, provider)...)
 	return s
 }
 

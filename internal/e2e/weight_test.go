@@ -39,7 +39,7 @@ func (s *scenario) wantWeights(want ...int) {
 // weight reads the canary's share of the traffic from the router's objects, without penstock's help.
 func (s *scenario) weight(m Moment) (weight int, known bool) {
 	switch s.provider {
-	case "gatewayapi:v1":
+	case "gatewayapi:v1", "gatewayapi:v1beta1":
 		return routeWeight(m.Object("HTTPRoute", "podinfo"))
 	case "nginx":
 		ingress := m.Object("Ingress", "podinfo-canary")
@@ -55,6 +55,9 @@ func (s *scenario) weight(m Moment) (weight int, known bool) {
 		}
 		app, _, _ := unstructured.NestedString(m.Object("Service", "podinfo").Object, "spec", "selector", "app")
 		return map[string]int{"podinfo": 100, "podinfo-primary": 0}[app], true
+	}
+	if kind := ownKinds[s.provider].kind; kind != "" {
+		return namedWeight(m.Object(kind, "podinfo"))
 	}
 	panic("no such provider: " + s.provider)
 }
