@@ -21,7 +21,6 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 	},
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
-	"istio":              unmanaged,
 	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
 		if s.written().Kind == "HTTPRoute" {
 			handedOver(s, route, report)
@@ -29,11 +28,6 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
-	"osm":          unmanaged,
-	"smi:v1alpha1": unmanaged,
-	"smi:v1alpha2": unmanaged,
-	"smi:v1alpha3": unmanaged,
-	"traefik":      unmanaged,
 }
 
 // unmanaged is what Read says of an object that was handed over and names the apex Service alone.
@@ -57,8 +51,10 @@ func handedOver(s scenario, route rollout.Route, report *rollout.RouteReport) {
 // settled is what Read must say of a route that has been taken up.
 func (s scenario) settled(route rollout.Route) rollout.RouteReport {
 	report := rollout.RouteReport{Route: route, Known: true, Settled: true}
-	if differs := settledBy[s.canary.Spec.Provider]; differs != nil {
-		differs(s, route, &report)
+	differs := settledBy[s.canary.Spec.Provider]
+	if differs == nil {
+		differs = unmanaged
 	}
+	differs(s, route, &report)
 	return report
 }
