@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,9 +41,18 @@ func controlPlane() []tool {
 	}
 }
 
+// built has one entry per tool that this process has asked for: two tests that want the same one build it once.
+var built sync.Map
+
 // build returns the path of the tool's binary in the user's cache directory, and builds it first when it is not there.
-// The directory's name is a hash of everything that decides what the binary does, so a hit needs no check.
 func (t tool) build(ctx context.Context) (string, error) {
+	once, _ := built.LoadOrStore(t.name, sync.OnceValues(func() (string, error) { return t.make(ctx) }))
+	return once.(func() (string, error))()
+}
+
+// make builds what is not in the cache. The directory's name is a hash of everything that decides what the binary does, so
+// a hit needs no check.
+func (t tool) make(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("find the cache directory for %s: %w", t.name, err)

@@ -81,6 +81,7 @@ func GatewayKinds() []Kind {
 	gv := schema.GroupVersion{Group: "gateway.networking.k8s.io", Version: "v1"}
 	return []Kind{
 		{GroupVersionKind: gv.WithKind("HTTPRoute"), Resource: "httproutes", Namespaced: true, Status: true, Generation: true, Defaults: defaultHTTPRoute},
+		{GroupVersionKind: gv.WithKind("GRPCRoute"), Resource: "grpcroutes", Namespaced: true, Status: true, Generation: true},
 		{GroupVersionKind: gv.WithKind("Gateway"), Resource: "gateways", ShortNames: []string{"gtw"}, Namespaced: true, Status: true, Generation: true},
 	}
 }

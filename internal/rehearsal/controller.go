@@ -194,6 +194,10 @@ func routesResource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: gatewayGroup, Version: "v1", Resource: "httproutes"}
 }
 
+func grpcRoutes() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: gatewayGroup, Version: "v1", Resource: "grpcroutes"}
+}
+
 func routesV1beta1() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: gatewayGroup, Version: "v1beta1", Resource: "httproutes"}
 }

@@ -23,7 +23,7 @@ type routeMemory struct {
 // syncRoutes lets the gateway take over changed routes, and say so.
 func (c *Controllers) syncRoutes() {
 	alive := map[types.UID]bool{}
-	for _, gvr := range []schema.GroupVersionResource{routesResource(), routesV1beta1()} {
+	for _, gvr := range []schema.GroupVersionResource{routesResource(), routesV1beta1(), grpcRoutes()} {
 		found, _ := c.api.snapshot(apiSelection{gvr: gvr})
 		for _, route := range found {
 			alive[route.GetUID()] = true

@@ -39,7 +39,7 @@ func standInGateway(s *Stage, c *canary.Canary) error {
 
 func obeyGateway(r *Routing, seen routed) {
 	for ref, object := range seen.objects {
-		if ref.Kind == "HTTPRoute" {
+		if ref.Kind == "HTTPRoute" || ref.Kind == "GRPCRoute" {
 			r.obey(object, seen.services)
 		}
 	}
@@ -130,6 +130,14 @@ func oneMatch(match map[string]any) func(*http.Request) bool {
 	if path := subObject(match, "path"); path != nil {
 		holds := textMatch(path)
 		all = append(all, func(r *http.Request) bool { return holds(r.URL.Path) })
+	}
+	if call := subObject(match, "method"); call != nil { // of a GRPCRoute
+		service, _ := call["service"].(string)
+		method, _ := call["method"].(string)
+		all = append(all, func(r *http.Request) bool {
+			calledService, calledMethod, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+			return (service == "" || service == calledService) && (method == "" || method == calledMethod)
+		})
 	}
 	if method, found := match["method"].(string); found {
 		all = append(all, func(r *http.Request) bool { return r.Method == method })

@@ -31,7 +31,7 @@ func (s scenario) take(t *testing.T, objects []*unstructured.Unstructured) scena
 			t.Fatalf("%s: %s carries resourceVersion %q, the live one %q", s.dir, ref, v, live.GetResourceVersion())
 		}
 		live = apply(t, live, o)
-		if ref.Kind == "HTTPRoute" {
+		if ref.Kind == "HTTPRoute" || ref.Kind == "GRPCRoute" {
 			accept(live)
 		}
 		s.live[ref] = live

@@ -21,13 +21,16 @@ import (
 //
 // spec.service.retries is left to the gateway, as in Flagger.
 //
+// A canary with the annotation penstock.dev/route: GRPCRoute has a GRPCRoute instead, which holds the same but for paths,
+// which are the methods of gRPC Services there, and for what gRPC does not know.
+//
 // Both versions of the API hold the same rules; v1beta1 is for clusters that do not serve v1 yet.
 //
 // At the handover the route names the apex Service in the place of the primary's and the canary's. The filters and the
 // timeouts of spec.service stay: the application needs them with or without a canary.
 var gatewayAPI = Router{
 	Can:    Can{Weights: true, Match: true, Mirror: true, MirrorWeight: true, SessionAffinity: true},
-	Refs:   func(c *canary.Canary) []canary.Ref { return []canary.Ref{httpRouteRef(c)} },
+	Refs:   func(c *canary.Canary) []canary.Ref { return []canary.Ref{routeRef(c)} },
 	Render: renderGatewayAPI,
 	Read:   readGatewayAPI,
 	Made:   nothingMade, // the route goes on serving the apex
@@ -42,8 +45,12 @@ const (
 	gatewayNeeds = "the gatewayapi router needs the Gateway that the HTTPRoute is attached to"
 )
 
-func httpRouteRef(c *canary.Canary) canary.Ref {
+func routeRef(c *canary.Canary) canary.Ref {
 	gvr := schema.GroupVersionResource{Group: gatewayGroup, Version: "v1", Resource: "httproutes"}
+	if grpcRoute(c) {
+		gvr.Resource = "grpcroutes"
+		return c.RefOf(gvr, "GRPCRoute", c.ServiceName())
+	}
 	if c.Spec.Provider == "gatewayapi:v1beta1" {
 		gvr.Version = "v1beta1"
 	}
@@ -60,7 +67,7 @@ func gatewayExact(ref canary.Ref) [][]string {
 }
 
 func renderGatewayAPI(c *canary.Canary, live canary.Objects, want rollout.Route) ([]*unstructured.Unstructured, error) {
-	ref := httpRouteRef(c)
+	ref := routeRef(c)
 	for what, weight := range map[string]rollout.Weight{"": want.Canary, "mirror: ": want.Mirror} {
 		if err := percent("route "+ref.String()+": "+what+"weight", weight); err != nil {
 			return nil, err
@@ -126,7 +133,7 @@ func parentRefs(c *canary.Canary) []map[string]any {
 }
 
 func readGatewayAPI(c *canary.Canary, live canary.Objects) rollout.RouteReport {
-	ref := httpRouteRef(c)
+	ref := routeRef(c)
 	route := live[ref]
 	if route == nil {
 		return rollout.RouteReport{Message: ref.String() + " does not exist yet"}

@@ -39,7 +39,7 @@ func (r *ruleCodec) aside(split map[string]any, want rollout.Route) ([]map[strin
 func (r *ruleCodec) pinned(split map[string]any, matches []routeMatch, weight rollout.Weight) (map[string]any, error) {
 	rule := clone(split)
 	delete(rule, "name") // the name of a rule is unique within its route
-	rule["matches"] = list(matchObjects(matches))
+	r.match(rule, matches)
 	if weight == 100 { // the canary would get the request twice
 		filters := slices.DeleteFunc(objects(rule, "filters"), r.mirrors)
 		delete(rule, "filters")

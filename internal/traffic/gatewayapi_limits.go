@@ -2,7 +2,6 @@ package traffic
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 )
@@ -16,7 +15,7 @@ func gatewayLacks(c *canary.Canary) []string {
 
 func gatewayLimits(c *canary.Canary) []string {
 	_, matching := serviceMatches(c)
-	problems := slices.Clone(matching)
+	problems := append(grpcLimits(c), matching...)
 	if a := c.Spec.Analysis; a != nil && len(a.Match) > 0 && len(matching) == 0 {
 		_, matching = analysisMatches(c)
 		problems = append(problems, matching...)

@@ -172,7 +172,7 @@ func matchObjects(matches []routeMatch) []map[string]any {
 }
 
 // liveMatches reads the matches of a live rule, defaults filled in.
-func liveMatches(rule map[string]any) []routeMatch {
+func (r *ruleCodec) liveMatches(rule map[string]any) []routeMatch {
 	all := objects(rule, "matches")
 	if len(all) == 0 {
 		return []routeMatch{{path: everyPath}}
@@ -180,6 +180,9 @@ func liveMatches(rule map[string]any) []routeMatch {
 	var matches []routeMatch
 	for _, o := range all {
 		path := object(o, "path")
+		if r.grpc() {
+			path = grpcPath(object(o, "method"))
+		}
 		m := routeMatch{
 			path:   valueMatch{kind: text(path, "type", everyPath.kind), value: text(path, "value", everyPath.value)},
 			method: text(o, "method", ""), headers: liveNamed(objects(o, "headers")), query: liveNamed(objects(o, "queryParams")),
@@ -198,13 +201,13 @@ func liveNamed(values []map[string]any) []valueMatch {
 	return named
 }
 
-func sameMatches(rule map[string]any, matches []routeMatch) bool {
-	return reflect.DeepEqual(liveMatches(rule), matches)
+func (r *ruleCodec) sameMatches(rule map[string]any, matches []routeMatch) bool {
+	return reflect.DeepEqual(r.liveMatches(rule), matches)
 }
 
 // shadows reports whether a rule takes requests that one of the matches is for: of equal matches the first rule wins.
-func shadows(rule map[string]any, matches []routeMatch) bool {
-	return slices.ContainsFunc(liveMatches(rule), func(m routeMatch) bool {
+func (r *ruleCodec) shadows(rule map[string]any, matches []routeMatch) bool {
+	return slices.ContainsFunc(r.liveMatches(rule), func(m routeMatch) bool {
 		return slices.ContainsFunc(matches, func(other routeMatch) bool { return reflect.DeepEqual(m, other) })
 	})
 }

@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
@@ -90,7 +89,7 @@ func (r *ruleCodec) keeper(rule map[string]any, session string, weight rollout.W
 		return false
 	}
 	matches, problems := cookieMatches(r.spec, name+"="+session)
-	return len(problems) == 0 && reflect.DeepEqual(matches, liveMatches(rule))
+	return len(problems) == 0 && r.sameMatches(rule, matches)
 }
 
 // weight returns the canary's share of a rule's requests. A backend without a weight has 1.

@@ -61,7 +61,7 @@ func (r *ruleCodec) render(live []map[string]any, want rollout.Route) ([]map[str
 	if err != nil {
 		return nil, err
 	}
-	split["matches"] = list(matchObjects(matches))
+	r.match(split, matches)
 	added, err := r.aside(split, want)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (r *ruleCodec) render(live []map[string]any, want rollout.Route) ([]map[str
 	var rules []map[string]any
 	for i, rule := range live {
 		if !mine[i] {
-			if added != nil && shadows(rule, matches) {
+			if added != nil && r.shadows(rule, matches) {
 				return nil, fmt.Errorf("spec.rules[%d] takes the same requests as the canary and comes before it, so the canary would get none; "+
 					"remove it, or set spec.service.match", i)
 			}
@@ -98,7 +98,7 @@ func (r *ruleCodec) find(live []map[string]any, matches []routeMatch) (mine map[
 		if !r.ours(rule, r.apex) {
 			continue
 		}
-		if base != nil || !sameMatches(rule, matches) {
+		if base != nil || !r.sameMatches(rule, matches) {
 			return nil, nil, fmt.Errorf("spec.rules[%d] sends requests to Service %q itself, past the canary; "+
 				"a rule that Penstock can take over is the only one that does so and has the matches of spec.service.match, which are %s",
 				i, r.apex, describeMatches(matches))

@@ -34,7 +34,7 @@ func unsettled(c *canary.Canary, route *unstructured.Unstructured) string {
 		}
 	}
 	if silent == len(wanted) {
-		return fmt.Sprintf("no gateway has accepted %s yet; waiting for %s", httpRouteRef(c), strings.TrimSuffix(describeParents(wanted, route.GetNamespace()), ","))
+		return fmt.Sprintf("no gateway has accepted %s yet; waiting for %s", routeRef(c), strings.TrimSuffix(describeParents(wanted, route.GetNamespace()), ","))
 	}
 	return strings.Join(reasons, "; ")
 }

@@ -30,7 +30,7 @@ func linkerdRoute(c *canary.Canary) bool { return len(c.Spec.Service.GatewayRefs
 
 func linkerdRefs(c *canary.Canary) []canary.Ref {
 	if linkerdRoute(c) {
-		return []canary.Ref{httpRouteRef(c)}
+		return []canary.Ref{routeRef(c)}
 	}
 	return linkerdSplit.refs(c)
 }
@@ -50,7 +50,7 @@ func renderLinkerd(c *canary.Canary, live canary.Objects, want rollout.Route) ([
 	}
 	if want.Mirror > 0 {
 		want.Match = false
-		return nil, onlyWeights(c, httpRouteRef(c), want)
+		return nil, onlyWeights(c, routeRef(c), want)
 	}
 	return renderGatewayAPI(c, live, want)
 }
