@@ -69,11 +69,11 @@ func plainWord(word string) bool {
 			return false
 		}
 	}
-	return !reference(word, digits, letters)
+	return !reference(word, letters)
 }
 
 // reference reports whether a word is an address, or names an issue (GH-12, SHOP-7) or a commit to a forge.
-func reference(word string, digits, letters int) bool {
+func reference(word string, letters int) bool {
 	word = strings.Trim(word, `.,;:"'()?`)
 	if strings.HasPrefix(strings.ToLower(word), "www.") {
 		return true
@@ -81,7 +81,7 @@ func reference(word string, digits, letters int) bool {
 	if at := strings.LastIndexByte(word, '-'); at > 0 && strings.Trim(word[at+1:], "0123456789") == "" {
 		return true
 	}
-	return len(word) >= 7 && digits > 0 && letters >= 0 && strings.Trim(word, "0123456789abcdefABCDEF") == ""
+	return len(word) >= 7 && letters > 0 && strings.Trim(word, "0123456789abcdefABCDEF.") == ""
 }
 
 // unmarked takes apart the beginning of an HTML comment, even in code: a comment is found again by the one that it holds,

@@ -20,7 +20,7 @@ func Title(s Snapshot) string {
 	}
 	var parts []string
 	switch phase := s.Status.Phase; {
-	case s.Status.Gate != "" && atGate(&s):
+	case atGate(&s):
 		parts = append(parts, "waiting at the gate "+Clean(string(s.Status.Gate)))
 	case phase != rollout.Progressing:
 		parts = append(parts, phaseText(&s))
@@ -58,10 +58,7 @@ func short(text string, n int) string {
 }
 
 // atGate reports whether the rollout waits at a gate.
-func atGate(s *Snapshot) bool {
-	code := s.Status.Reason.Code
-	return code == rollout.GateClosed || code == rollout.GateExpired
-}
+func atGate(s *Snapshot) bool { return s.Status.Gate != "" }
 
 // shareNow is what the canary gets now.
 func shareNow(s *Snapshot) string {
