@@ -16,6 +16,9 @@ const (
 	maxPoints = 40
 )
 
+// palette colours what was measured blue and what it is held to red: the first colour of the default one is hardly seen.
+const palette = `%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#3b82f6, #ef4444, #ef4444"}}}}%%`
+
 // chartBlock is the weight over the steps and each check against its bounds, folded away.
 func (p *page) chartBlock() string {
 	var charts []string
@@ -120,8 +123,8 @@ func (p plot) mermaid() string {
 	if y != "" { // an empty text is an error
 		y = `"` + y + `" `
 	}
-	text := fmt.Sprintf("```mermaid\nxychart-beta\n  title \"%s\"\n  x-axis \"%s\" [%s]\n  y-axis %s%s --> %s\n",
-		p.title, p.x, strings.Join(names, ", "), y, decimal(p.lo), decimal(p.hi))
+	text := fmt.Sprintf("```mermaid\n%s\nxychart-beta\n  title \"%s\"\n  x-axis \"%s\" [%s]\n  y-axis %s%s --> %s\n",
+		palette, p.title, p.x, strings.Join(names, ", "), y, decimal(p.lo), decimal(p.hi))
 	for _, line := range p.lines {
 		text += "  " + line + "\n"
 	}

@@ -122,7 +122,11 @@ func (p *page) write() string {
 
 // top is the marker and the heading: verdict, canary, phase, weight and step.
 func (p *page) top() string {
-	parts := []string{p.symbol() + " " + code(clip(name(p.s.Namespace, p.s.Canary), p.text)) + " " + prose(p.state())}
+	where := ""
+	if p.s.Outcome == rollout.RolledBack {
+		where = p.r.where()
+	}
+	parts := []string{p.symbol() + " " + code(clip(name(p.s.Namespace, p.s.Canary), p.text)) + " " + prose(p.state()) + where}
 	if p.s.Outcome == rollout.Running && (p.s.Status.Step > 0 || p.s.Status.Weight > 0) {
 		parts = append(parts, shareNow(p.s))
 	}
