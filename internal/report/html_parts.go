@@ -51,7 +51,7 @@ func charts(s *Snapshot, r *Result) []*chart {
 		return nil
 	}
 	var out []*chart
-	if c := weightChart(s.History, r.Finished); c != nil {
+	if c := weightChart(s.History, r.Finished, r.Weight); c != nil {
 		out = append(out, c)
 	}
 	a := axes{from: s.History[0].Time, to: latest(r.Finished, s.History[len(s.History)-1].Time)}

@@ -10,11 +10,10 @@ import (
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
-// The size of a chart in its own units; the page scales it to its width. The plot has room for the labels on the left and
-// below.
+// Where the plot of a chart is, in units of which the page has 640 by 200 for it; the labels are on its left and below. The
+// template has the same numbers.
 const (
-	chartWidth, chartHeight           = 640.0, 200.0
-	plotLeft, plotRight               = 52.0, 632.0
+	plotLeft, plotRight               = 66.0, 632.0
 	plotTop, plotBottom               = 10.0, 172.0
 	sparkWidth, sparkHeight, sparkGap = 96.0, 22.0, 3.0
 )
@@ -43,7 +42,8 @@ type bound struct {
 	Top, Height string // of the failing side
 }
 
-type tick struct{ At, Text string }
+// tick is a label of an axis. Anchor is the end of a text that lies at the tick, so that the outer ones stay in the picture.
+type tick struct{ At, Text, Anchor string }
 
 // sample is one value at one time. A nil value breaks the line.
 type sample struct {
@@ -79,7 +79,7 @@ func unit(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 func point(x, y float64) string { return unit(x) + "," + unit(y) }
 
 // weightChart draws the canary's wanted share as stairs: it holds until the next decision.
-func weightChart(history []rollout.Entry, end time.Time) *chart {
+func weightChart(history []rollout.Entry, end time.Time, final rollout.Weight) *chart {
 	if len(history) < 2 {
 		return nil
 	}
@@ -94,7 +94,7 @@ func weightChart(history []rollout.Entry, end time.Time) *chart {
 		line = append(line, point(x, y))
 		peak = max(peak, history[i].Weight)
 	}
-	line = append(line, point(plotRight, a.y(float64(history[len(history)-1].Weight))))
+	line = append(line, point(plotRight, a.y(float64(history[len(history)-1].Weight))), point(plotRight, a.y(float64(final))))
 	c := &chart{
 		Title: "Weight of the canary", Summary: "At most " + percent(peak) + " of the traffic went to the canary.",
 		Lines: []string{strings.Join(line, " ")}, X: a.times(),
@@ -203,12 +203,19 @@ func (a axes) times() []tick {
 	const parts = 4
 	span := a.to.Sub(a.from)
 	if span <= 0 {
-		return []tick{{At: unit(plotLeft), Text: "0s"}}
+		return []tick{{At: unit(plotLeft), Text: "0s", Anchor: "start"}}
 	}
 	ticks := make([]tick, 0, parts+1)
 	for i := 0; i <= parts; i++ {
 		d := span * time.Duration(i) / parts
-		ticks = append(ticks, tick{At: unit(a.x(a.from.Add(d))), Text: seconds(d)})
+		anchor := "middle"
+		switch i {
+		case 0:
+			anchor = "start"
+		case parts:
+			anchor = "end"
+		}
+		ticks = append(ticks, tick{At: unit(a.x(a.from.Add(d))), Text: seconds(d), Anchor: anchor})
 	}
 	return ticks
 }
