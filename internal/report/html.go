@@ -19,6 +19,8 @@ const (
 	maxPageText  = 16_000
 	maxPageBlock = 64_000
 	maxSamples   = 500
+
+	cellName, cellValue = 200, 40 // characters; one odd unit must not push the verdicts out of sight
 )
 
 // webPage is what the template shows.
@@ -77,21 +79,26 @@ func newWebPage(r *Result, s *Snapshot) webPage {
 	w.Checks = webChecks(s)
 	w.Steps = webSteps(r, s)
 	w.Charts = charts(s, r)
-	if w.Class == "fail" {
-		for _, c := range r.culprits() {
-			w.Evidence = append(w.Evidence, webEvidence{
-				Name: Clean(c.Name), Because: clip(because(&c), maxPageText), Query: cleanLines(c.Query), Raw: cleanLines(c.Raw),
-			})
-		}
-		for _, of := range []*rollout.Workload{&s.Primary, &s.Target} {
-			if of.Message != "" && !of.Ready {
-				w.Why = append(w.Why, clip(Clean(of.Message), maxPageText))
-			}
-		}
-		w.Next = next(r)
+	if w.Class == "fail" || outcome == rollout.Running && len(r.culprits()) > 0 {
+		w.prove(r, s)
 	}
 	w.Notes = webNotes(r)
 	return w
+}
+
+// prove adds what a person needs after a failure.
+func (w *webPage) prove(r *Result, s *Snapshot) {
+	for _, c := range r.culprits() {
+		w.Evidence = append(w.Evidence, webEvidence{
+			Name: Clean(c.Name), Because: clip(because(&c), maxPageText), Query: cleanLines(c.Query), Raw: cleanLines(c.Raw),
+		})
+	}
+	for _, of := range []*rollout.Workload{&s.Primary, &s.Target} {
+		if of.Message != "" && !of.Ready {
+			w.Why = append(w.Why, clip(Clean(of.Message), maxPageText))
+		}
+	}
+	w.Next = next(r)
 }
 
 // outcomeClass colours the verdict; the word beside it says the same.
@@ -147,7 +154,7 @@ func facts(r *Result, s *Snapshot) []fact {
 
 func webCheckOf(c *rollout.CheckResult, values []*float64) webCheck {
 	return webCheck{
-		Name: clip(Clean(c.Name), maxPageText), Value: clip(valueText(c), maxPageText), Threshold: clip((Look{}).thresholdText(c), maxPageText),
+		Name: short(Clean(c.Name), cellName), Value: short(valueText(c), cellValue), Threshold: short((Look{}).thresholdText(c), cellValue),
 		Verdict: verdictWord(c.Verdict), Class: verdictClass(c.Verdict), Spark: spark(values, c),
 	}
 }
