@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -44,14 +45,13 @@ func sep(b *strings.Builder) {
 
 // plainWord reports whether neither markdown nor a forge sees more in a word than letters.
 func plainWord(word string) bool {
-	digits, letters := 0, 0
+	digits := 0
 	for i, r := range word {
 		last := i+utf8.RuneLen(r) == len(word)
 		switch {
 		case unicode.IsDigit(r):
 			digits++
 		case unicode.IsLetter(r):
-			letters++
 		case strings.ContainsRune(`.,;"'()?`, r), r >= 0x80:
 		case strings.ContainsRune("-/", r):
 			if i == 0 || last && r == '/' {
@@ -69,19 +69,27 @@ func plainWord(word string) bool {
 			return false
 		}
 	}
-	return !reference(word, letters)
+	return !reference(word)
 }
 
-// reference reports whether a word is an address, or names an issue (GH-12, SHOP-7) or a commit to a forge.
-func reference(word string, letters int) bool {
-	word = strings.Trim(word, `.,;:"'()?`)
-	if strings.HasPrefix(strings.ToLower(word), "www.") {
+// issues and commits are what the forges link without any mark: GH-12, SHOP-7, 0a1b2c3d.
+var (
+	issues  = regexp.MustCompile(`(?i)\b[a-z][a-z0-9]*-[0-9]+\b`)
+	commits = regexp.MustCompile(`(?i)\b[0-9]*[a-f][0-9a-f]*\b`)
+)
+
+// reference reports whether a word holds an address, or names an issue or a commit to a forge.
+func reference(word string) bool {
+	if strings.Contains(strings.ToLower(word), "www.") || issues.MatchString(word) {
 		return true
 	}
-	if at := strings.LastIndexByte(word, '-'); at > 0 && strings.Trim(word[at+1:], "0123456789") == "" {
-		return true
+	const shortest = 7 // characters of a commit
+	for _, hex := range commits.FindAllString(word, -1) {
+		if len(hex) >= shortest {
+			return true
+		}
 	}
-	return len(word) >= 7 && letters > 0 && strings.Trim(word, "0123456789abcdefABCDEF.") == ""
+	return false
 }
 
 // unmarked takes apart the beginning of an HTML comment, even in code: a comment is found again by the one that it holds,

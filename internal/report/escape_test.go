@@ -39,7 +39,7 @@ func outsideCode(t *testing.T, markdown string) (rest string, spans []string) {
 }
 
 var (
-	active    = regexp.MustCompile("[@#<>&\\[\\]*_~!|\\\\$^{}+=\r\n\x00-\x1f\x7f]|://|(?i:\\bwww\\.)|%[A-Za-z]|:[a-z]+:")
+	active    = regexp.MustCompile("[@#<>&\\[\\]*_~!|\\\\$^{}+=\r\n\x00-\x1f\x7f]|://|(?i:www\\.)|%[A-Za-z]|:[a-z]+:|\\b[A-Za-z]+-[0-9]+\\b")
 	invisible = regexp.MustCompile(`[\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{feff}]`)
 )
 
@@ -127,11 +127,14 @@ func TestProseKeepsPlainWords(t *testing.T) {
 	tests := map[string]string{
 		"request-success-rate 94.2% is below 99% (5 failed checks).": "request-success-rate 94.2% is below 99% (5 failed checks).",
 		`pod "podinfo-7d9f8c-x2x9z": ImagePullBackOff`:               `pod "podinfo-7d9f8c-x2x9z": ImagePullBackOff`,
-		"ask @acme/sre now":                "ask `@acme/sre` now",
-		"決済エラー率 is 5%":                     "決済エラー率 is 5%",
-		"see https://evil.example or @all": "see `https://evil.example` or `@all`",
-		"@a @b":                            "`@a @b`",
-		"a ` b":                            "a `` ` `` b",
+		"ask @acme/sre now":                   "ask `@acme/sre` now",
+		"決済エラー率 is 5%":                        "決済エラー率 is 5%",
+		"see https://evil.example or @all":    "see `https://evil.example` or `@all`",
+		"ask (GH-12),x or x(www.evil.example": "ask `(GH-12),x` or `x(www.evil.example`",
+		"in 0a1b2c3d, or deadbeef":            "in `0a1b2c3d,` or `deadbeef`",
+		"at 1772625790 or 99.123456%":         "at 1772625790 or 99.123456%",
+		"@a @b":                               "`@a @b`",
+		"a ` b":                               "a `` ` `` b",
 	}
 	for text, want := range tests {
 		if got := prose(text); got != want {

@@ -34,15 +34,23 @@ func webSteps(r *Result, s *Snapshot) []webStep {
 	return out
 }
 
-// stepState says how the i-th step ended: passed when another followed or the revision was promoted.
+// stepState says how the i-th step ended. It passed when another followed, or the promotion; it failed when the revision was
+// rejected by what happened during it. A step that was left for another reason has no verdict.
 func stepState(r *Result, i int) (mark, class string) {
-	switch o := rollout.Outcome(r.Outcome); {
-	case i < len(r.Steps)-1 || o == rollout.Promoted:
+	o := rollout.Outcome(r.Outcome)
+	if i < len(r.Steps)-1 || o == rollout.Promoted {
 		return "✓", "pass"
-	case o == rollout.RolledBack || o == rollout.Halted:
-		return "✗", "fail"
 	}
-	return "●", "wait"
+	if o != rollout.RolledBack && o != rollout.Halted {
+		return "●", "wait"
+	}
+	switch r.Reason {
+	case rollout.PrimaryBroken, rollout.PrimaryNotReady:
+		return "✓", "pass" // it went wrong during the promotion
+	case rollout.GateExpired, rollout.StopAsked, rollout.TargetChanged, rollout.RevisionWithdrawn, rollout.CanaryDeleted:
+		return "●", "wait"
+	}
+	return "✗", "fail"
 }
 
 // charts are the weight and every check that ever had a value, over the same time.

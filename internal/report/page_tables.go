@@ -71,6 +71,9 @@ func (p *page) window() (from, to int) {
 // stepMark is the number of a step with what became of it.
 func (p *page) stepMark(n int) string {
 	symbol, i := (&frame{s: p.s}).stepMark(n)
+	if last := len(p.r.Steps) - 1; p.s.Outcome != rollout.Running && last >= 0 && p.r.Steps[last].Number == n {
+		symbol, _ = stepState(&p.r, last) // a live frame knows the phase only, the result also the reason
+	}
 	if i == faint {
 		return fmt.Sprint(n)
 	}
