@@ -53,9 +53,10 @@ func plainWord(word string) bool {
 			digits++
 		case unicode.IsLetter(r):
 		case strings.ContainsRune(`.,;"'()?`, r), r >= 0x80:
-		case strings.ContainsRune("-/", r):
-			if i == 0 || last && r == '/' {
-				return false // a list, or a quick action
+		case r == '-': // begins a list at the start of a paragraph only
+		case r == '/':
+			if i == 0 || last {
+				return false // a quick action
 			}
 		case r == '%': // before a name it is a milestone
 			if digits == 0 || !last && !strings.ContainsRune(".,;:)\"'", rune(word[i+1])) {

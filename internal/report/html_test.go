@@ -33,7 +33,7 @@ func TestGoldenHTML(t *testing.T) {
 
 // evil is markup in every text that a page shows.
 func evil() report.Snapshot {
-	const text = `"><script>alert(1)</script><img src=x onerror=alert(2)>' onload=alert(3) </svg></title></style>`
+	const text = `a|b \| [x](https://evil.example) @all #12 "><script>alert(1)</script><img src=x onerror=alert(2)>' onload=alert(3) </svg></title></style>`
 	s := failing(5, rollout.CheckResult{
 		Name: text, Verdict: rollout.Fail, Value: ptr(3), Max: ptr(1), Unit: text, Message: text, Query: text, Raw: text,
 	})
@@ -56,7 +56,7 @@ func TestHTMLHasOnlyItsOwnElements(t *testing.T) {
 			t.Errorf("the page has %s", tag)
 		}
 	}
-	for _, outside := range []string{"http://", "https://", "url(", "@import"} {
+	for _, outside := range []string{"http://", "url(", "@import", "src=\"", "href"} {
 		if bytes.Contains(doc, []byte(outside)) {
 			t.Errorf("the page needs %s", outside)
 		}

@@ -9,11 +9,11 @@ import (
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
-// GitLab draws a diagram of more than 2,000 characters, and a page with more than 5,000 in diagrams, only on a click; with
-// these numbers the diagrams stay below.
+// GitLab draws a diagram of more than 2,000 characters, and a page with more than 5,000 in diagrams, only on a click. The
+// number of points keeps one diagram below that.
 const (
-	maxCharts = 6
-	maxPoints = 40
+	maxDiagrams = 4800 // bytes of all diagrams
+	maxPoints   = 40
 )
 
 // palette colours what was measured blue and what it is held to red: the first colour of the default one is hardly seen.
@@ -22,20 +22,26 @@ const palette = `%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#
 // chartBlock is the weight over the steps and each check against its bounds, folded away.
 func (p *page) chartBlock() string {
 	var charts []string
-	if chart := p.weightChart(); chart != "" {
-		charts = append(charts, chart)
+	size, missing := 0, 0
+	add := func(chart string) {
+		switch {
+		case chart == "":
+		case size+len(chart) > maxDiagrams:
+			missing++
+		default:
+			charts, size = append(charts, chart), size+len(chart)
+		}
 	}
+	add(p.weightChart())
 	results := p.s.judged()
 	for i := range results {
-		if len(charts) == maxCharts {
-			break
-		}
-		if chart := p.checkChart(&results[i]); chart != "" {
-			charts = append(charts, chart)
-		}
+		add(p.checkChart(&results[i]))
 	}
 	if len(charts) == 0 {
 		return ""
+	}
+	if missing > 0 {
+		charts = append(charts, fmt.Sprintf("The charts of %d more checks are left out.", missing))
 	}
 	return "<details>\n<summary>Charts</summary>\n\n" + strings.Join(charts, "\n\n") + "\n\n</details>"
 }

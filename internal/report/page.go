@@ -127,7 +127,10 @@ func (p *page) top() string {
 		where = p.r.where()
 	}
 	parts := []string{p.symbol() + " " + code(clip(name(p.s.Namespace, p.s.Canary), p.text)) + " " + prose(p.state()) + where}
-	if p.s.Outcome == rollout.Running && (p.s.Status.Step > 0 || p.s.Status.Weight > 0) {
+	switch over := p.s.Outcome != rollout.Running; {
+	case over && p.s.weight() > 0:
+		parts = append(parts, percent(p.s.weight())+" of the traffic on the canary")
+	case !over && (p.s.Status.Step > 0 || p.s.Status.Weight > 0):
 		parts = append(parts, shareNow(p.s))
 	}
 	if n := len(p.s.Spec.Steps); p.s.Status.Step > 0 && n > 0 {

@@ -32,7 +32,7 @@ func gated() report.Snapshot {
 
 func pages() map[string]report.Snapshot {
 	all := snapshots()
-	all["ab"], all["gate"] = abTest(), gated()
+	all["ab"], all["gate"], all["markup"] = abTest(), gated(), evil()
 	return all
 }
 
@@ -137,5 +137,34 @@ func TestRunURLOfAnotherSchemeIsNoLink(t *testing.T) {
 		if text := report.Markdown(at(3), report.MarkdownOptions{RunURL: address}); strings.Contains(text, "[run]") {
 			t.Errorf("%q is a link:\n%s", address, text)
 		}
+	}
+}
+
+func TestDiagramsStaySmallEnoughToBeDrawn(t *testing.T) {
+	t.Parallel()
+	s := at(5)
+	for i := range 60 {
+		e := rollout.Entry{Time: noon.Add(time.Duration(i) * time.Second), Phase: rollout.Progressing, Step: 5, Steps: 5, Weight: 50}
+		for j := range 12 {
+			e.Checks = append(e.Checks, rollout.CheckResult{
+				Name: "check " + strings.Repeat("x", j), Verdict: rollout.Pass, Value: ptr(0.123456 * float64(i+1)), Min: ptr(0.000123), Max: ptr(12345.678),
+			})
+		}
+		s.History = append(s.History, e)
+	}
+	text := report.Markdown(s, options("", report.PlatformGitLab))
+	all := 0
+	for _, part := range strings.Split(text, "```mermaid\n")[1:] {
+		diagram, _, _ := strings.Cut(part, "```")
+		all += len(diagram)
+		if len(diagram) > 2000 {
+			t.Errorf("a diagram of %d bytes", len(diagram))
+		}
+	}
+	if all > 5000 || all == 0 {
+		t.Errorf("diagrams of %d bytes", all)
+	}
+	if !strings.Contains(text, "more checks are left out") {
+		t.Error("does not say that charts are missing")
 	}
 }

@@ -8,13 +8,16 @@ import (
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
+// firstLine is how many bytes of a reason are told first; the evidence has all of it.
+const firstLine = 600
+
 // why says in one sentence what goes on or how it ended. After a failure the evidence follows at once.
 func (p *page) why() []string {
 	if p.s.Outcome != rollout.Running && !p.failed() {
 		return []string{"**" + p.outcomeTitle() + "** " + prose(clip(afterTitle(Sentence(p.r)), p.text))}
 	}
 	if !p.failed() {
-		line := "**Now:** " + prose(clip(Clean(p.nowText()), p.text))
+		line := "**Now:** " + prose(clip(Clean(p.nowText()), min(p.text, firstLine)))
 		if due := p.s.due(); due != "" {
 			line += " · " + due
 		}
@@ -23,7 +26,7 @@ func (p *page) why() []string {
 		}
 		return append([]string{line}, p.evidence()...)
 	}
-	blocks := []string{p.alert("**Why:** " + prose(clip(strings.TrimRight(p.r.why(), "."), p.text)) + p.r.failed())}
+	blocks := []string{p.alert("**Why:** " + prose(clip(strings.TrimRight(p.r.why(), "."), min(p.text, firstLine))) + p.r.failed())}
 	blocks = append(blocks, p.evidence()...)
 	blocks = append(blocks, p.brokenPods()...)
 	return append(blocks, "**What to do:** "+prose(clip(next(&p.r), max(p.text, 400))))
@@ -126,10 +129,11 @@ func (p *page) brokenPods() []string {
 		what string
 		w    *rollout.Workload
 	}{{"primary", &p.s.Primary}, {"canary", &p.s.Target}} {
-		if of.w.Message == "" || of.w.Ready && !of.w.Broken {
+		message := Clean(of.w.Message)
+		if message == "" || of.w.Ready && !of.w.Broken || len(message) < firstLine/2 && strings.Contains(Clean(p.s.Reason), message) {
 			continue
 		}
-		blocks = append(blocks, "**Pods of the "+of.what+":** "+prose(clip(Clean(of.w.Message), p.text)))
+		blocks = append(blocks, "**Pods of the "+of.what+":** "+prose(clip(message, p.text)))
 	}
 	return blocks
 }
