@@ -34,6 +34,7 @@ type routed struct {
 var routers = map[string]router{
 	"gatewayapi:v1":      gatewayRouter,
 	"gatewayapi:v1beta1": gatewayRouterV1beta1,
+	"gloo":               glooRouter,
 	"istio":              istioRouter,
 	"kubernetes":         {},
 	"linkerd":            linkerdRouter,

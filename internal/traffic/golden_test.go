@@ -138,6 +138,7 @@ func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 	for name, keep := range map[string]map[string][]string{
 		"gatewayapi:v1": {"foreign": {"metadata.annotations.team", "spec.rules.0", "spec.rules.2", "spec.rules.1.name",
 			"spec.rules.1.sessionPersistence", "spec.rules.1.timeouts.backendRequest"}},
+		"gloo": {"foreign": {"metadata.labels.owner", "spec.weight", "spec.routes.0", "spec.routes.1.options", "spec.routes.1.matchers", "spec.routes.1.name"}},
 		"istio": {"foreign": {"metadata.annotations.note", "metadata.labels.owner", "spec.exportTo", "spec.http.0", "spec.http.2",
 			"spec.http.1.fault", "spec.http.1.name"}},
 		"nginx":        {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},

@@ -4,6 +4,7 @@ package traffic
 var registry = map[string]Router{
 	"gatewayapi:v1":      gatewayAPI,
 	"gatewayapi:v1beta1": gatewayAPI,
+	"gloo":               gloo,
 	"istio":              istio,
 	"kubernetes":         kubernetes,
 	"linkerd":            linkerd,

@@ -21,6 +21,7 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 	},
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
+	"gloo":               unmanaged,
 	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
 		if s.written().Kind == "HTTPRoute" {
 			handedOver(s, route, report)
@@ -28,6 +29,11 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
+	"osm":          unmanaged,
+	"smi:v1alpha1": unmanaged,
+	"smi:v1alpha2": unmanaged,
+	"smi:v1alpha3": unmanaged,
+	"traefik":      unmanaged,
 }
 
 // unmanaged is what Read says of an object that was handed over and names the apex Service alone.
