@@ -15,8 +15,15 @@ type Ref struct {
 	Name      string
 }
 
-// String returns the reference as people read it, such as `Ingress "shop/podinfo"`.
-func (r Ref) String() string { return fmt.Sprintf("%s %q", r.Kind, r.Namespace+"/"+r.Name) }
+// String returns the reference as people read it, such as `Ingress "shop/podinfo"`. An object of the whole cluster has no
+// namespace.
+func (r Ref) String() string {
+	name := r.Name
+	if r.Namespace != "" {
+		name = r.Namespace + "/" + name
+	}
+	return fmt.Sprintf("%s %q", r.Kind, name)
+}
 
 // Objects are live objects of a cluster. One that does not exist is absent.
 type Objects map[Ref]*unstructured.Unstructured

@@ -33,6 +33,9 @@ func (p Permission) String() string {
 	if p.Name != "" {
 		resource += fmt.Sprintf(" %q", p.Name)
 	}
+	if p.Namespace == "" {
+		return fmt.Sprintf("%s %s in the whole cluster", p.Verb, resource)
+	}
 	return fmt.Sprintf("%s %s in namespace %q", p.Verb, resource, p.Namespace)
 }
 

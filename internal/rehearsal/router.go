@@ -37,6 +37,7 @@ var routers = map[string]router{
 	"gloo":               glooRouter,
 	"istio":              istioRouter,
 	"kubernetes":         {},
+	"kuma":               kumaRouter,
 	"linkerd":            linkerdRouter,
 	"nginx":              nginxRouter,
 	"osm":                splitRouter("v1alpha2"),

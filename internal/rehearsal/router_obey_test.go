@@ -35,6 +35,14 @@ func rendered(t *testing.T, path string) canary.Objects {
 	return objects
 }
 
+// canaryOf is the canary of the golden files.
+func canaryOf(provider string) *canary.Canary {
+	c := new(canary.Canary)
+	c.Name, c.Namespace = "podinfo", "shop"
+	c.Spec.Provider, c.Spec.TargetRef.Name, c.Spec.Service.Port = provider, "podinfo", 80
+	return c
+}
+
 // TestRoutersSendTheRequestsOfATestToTheCanary goes by what the codecs render: a request that one of the alternatives
 // selects is the canary's, and one that has only a part of it is not.
 func TestRoutersSendTheRequestsOfATestToTheCanary(t *testing.T) {
@@ -59,10 +67,13 @@ func TestRoutersSendTheRequestsOfATestToTheCanary(t *testing.T) {
 			{"PUT", "/a?version=7.beta&debug=1", map[string]string{"Cookie": "a=b;canary=always"}, 0},
 			{"PUT", "/a?version=7.beta", map[string]string{"Cookie": "a=b;canary=always"}, 0},
 		}},
-		"gloo/new/canary-20.golden.yaml": {"gloo", []ask{{"GET", "/", nil, 20}}},
+		"gloo/new/canary-20.golden.yaml":     {"gloo", []ask{{"GET", "/", nil, 20}}},
+		"gloo/foreign/canary-20.golden.yaml": {"gloo", []ask{{"GET", "/", nil, 20}}},
+		"kuma/new/canary-20.golden.yaml":     {"kuma", []ask{{"GET", "/", nil, 20}}},
+		"kuma/foreign/canary-20.golden.yaml": {"kuma", []ask{{"GET", "/", nil, 20}}},
 	} {
 		var r Routing
-		routers[c.provider].obey(&r, routed{objects: rendered(t, path), services: [2]string{Primary: "podinfo-primary", Canary: "podinfo-canary"}})
+		routers[c.provider].obey(&r, routed{canary: canaryOf(c.provider), objects: rendered(t, path), services: [2]string{Primary: "podinfo-primary", Canary: "podinfo-canary"}})
 		l := lane{Routing: r}
 		for _, a := range c.asks {
 			request := httptest.NewRequest(a.method, a.target, http.NoBody)

@@ -26,7 +26,7 @@ func NewStage(c *canary.Canary, objects []*unstructured.Unstructured, templates 
 	s.provider(c)
 	s.hooks(c)
 	for _, o := range objects {
-		if o.GetNamespace() == "" {
+		if o.GetNamespace() == "" && !global(c, o) {
 			o = o.DeepCopy()
 			o.SetNamespace(c.Namespace)
 		}
@@ -57,6 +57,16 @@ func kept(c *canary.Canary, o *unstructured.Unstructured) bool {
 	for _, k := range kindsOf(c.Spec.Provider) {
 		if k.GVR().GroupVersion() == o.GroupVersionKind().GroupVersion() && k.Kind == o.GetKind() {
 			return true
+		}
+	}
+	return false
+}
+
+// global reports whether an object is of a kind that belongs to the whole cluster.
+func global(c *canary.Canary, o *unstructured.Unstructured) bool {
+	for _, k := range kindsOf(c.Spec.Provider) {
+		if k.Group == o.GroupVersionKind().Group && k.Kind == o.GetKind() {
+			return !k.Namespaced
 		}
 	}
 	return false

@@ -141,6 +141,7 @@ func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 		"gloo": {"foreign": {"metadata.labels.owner", "spec.weight", "spec.routes.0", "spec.routes.1.options", "spec.routes.1.matchers", "spec.routes.1.name"}},
 		"istio": {"foreign": {"metadata.annotations.note", "metadata.labels.owner", "spec.exportTo", "spec.http.0", "spec.http.2",
 			"spec.http.1.fault", "spec.http.1.name"}},
+		"kuma":         {"foreign": {"metadata.labels.owner", "spec.sources", "spec.destinations", "spec.conf.loadBalancer"}},
 		"nginx":        {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
 		"osm":          {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
 		"smi:v1alpha1": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},

@@ -46,11 +46,11 @@ func mark(c *canary.Canary, object, live *unstructured.Unstructured, custom *can
 				annotations[key] = value
 			}
 		}
-		annotations[workload.CanaryAnnotation] = c.Name
+		annotations[workload.CanaryAnnotation] = workload.MadeFor(c, object)
 		if len(custom.Labels) > 0 {
 			object.SetLabels(custom.Labels)
 		}
-		if c.UID != "" {
+		if c.UID != "" && object.GetNamespace() != "" { // what is in a namespace cannot own what is not
 			yes := true
 			object.SetOwnerReferences([]metav1.OwnerReference{{
 				APIVersion: canary.APIVersion, Kind: canaryKind, Name: c.Name, UID: c.UID, Controller: &yes, BlockOwnerDeletion: &yes,
@@ -95,12 +95,12 @@ func owned(c *canary.Canary, live *unstructured.Unstructured) (bool, error) {
 	if live == nil {
 		return true, nil
 	}
-	name := fmt.Sprintf("%s %q", live.GetKind(), live.GetNamespace()+"/"+live.GetName())
+	name := canary.Ref{Kind: live.GetKind(), Namespace: live.GetNamespace(), Name: live.GetName()}
 	controller := metav1.GetControllerOf(live)
-	made := live.GetAnnotations()[workload.CanaryAnnotation]
+	made, mine := live.GetAnnotations()[workload.CanaryAnnotation], workload.MadeFor(c, live)
 	switch {
-	case controller == nil && made != "" && made != c.Name:
-		return false, fmt.Errorf("%s was made for Canary %q, not for %q; two canaries cannot share it", name, made, c.Name)
+	case controller == nil && made != "" && made != mine:
+		return false, fmt.Errorf("%s was made for Canary %q, not for %q; two canaries cannot share it", name, made, mine)
 	case controller == nil:
 		return made != "", nil
 	case controller.Kind != canaryKind || controller.Name != c.Name:

@@ -7,6 +7,7 @@ var registry = map[string]Router{
 	"gloo":               gloo,
 	"istio":              istio,
 	"kubernetes":         kubernetes,
+	"kuma":               kuma,
 	"linkerd":            linkerd,
 	"nginx":              nginx,
 	"osm":                osm,

@@ -22,6 +22,7 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
 	"gloo":               unmanaged,
+	"kuma":               unmanaged,
 	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
 		if s.written().Kind == "HTTPRoute" {
 			handedOver(s, route, report)

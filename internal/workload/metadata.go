@@ -13,6 +13,15 @@ import (
 // Services from those that were there before, also where there is no Canary object to be their owner.
 const CanaryAnnotation = "penstock.dev/canary"
 
+// MadeFor returns the CanaryAnnotation of an object. One of the whole cluster says the namespace too: canaries of the same
+// name in two namespaces would take each other's for their own.
+func MadeFor(c *canary.Canary, object interface{ GetNamespace() string }) string {
+	if object.GetNamespace() == "" {
+		return c.Namespace + "/" + c.Name
+	}
+	return c.Name
+}
+
 const (
 	toolkitMarker   = "toolkit.fluxcd.io" // part of every label and annotation of Flux
 	flaggerID       = "flagger-id"        // random; Flagger puts it on a primary's pod template
@@ -69,11 +78,11 @@ func owned(c *canary.Canary, kind string, live metav1.Object) (bool, error) {
 	name := kind + fmt.Sprintf(" %q", live.GetNamespace()+"/"+live.GetName())
 	switch {
 	case controller == nil:
-		made := live.GetAnnotations()[CanaryAnnotation]
-		if made != "" && made != c.Name {
-			return false, fmt.Errorf("%s was made for Canary %q, not for %q; two canaries cannot share it", name, made, c.Name)
+		made, mine := live.GetAnnotations()[CanaryAnnotation], MadeFor(c, live)
+		if made != "" && made != mine {
+			return false, fmt.Errorf("%s was made for Canary %q, not for %q; two canaries cannot share it", name, made, mine)
 		}
-		return made == c.Name && made != "", nil
+		return made != "", nil
 	case controller.Kind != canaryKind || controller.Name != c.Name:
 		return false, fmt.Errorf("%s belongs to %s %q, not to Canary %q", name, controller.Kind, controller.Name, c.Name)
 	case c.UID != "" && controller.UID != c.UID:
