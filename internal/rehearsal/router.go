@@ -32,6 +32,8 @@ type routed struct {
 
 // routers maps spec.provider to its part in a rehearsal. Each entry has a file, which versions of one API share.
 var routers = map[string]router{
+	"appmesh":            meshRouter("v1beta1"),
+	"appmesh:v1beta2":    meshRouter("v1beta2"),
 	"gatewayapi:v1":      gatewayRouter,
 	"gatewayapi:v1beta1": gatewayRouterV1beta1,
 	"gloo":               glooRouter,

@@ -52,6 +52,15 @@ func TestRoutersSendTheRequestsOfATestToTheCanary(t *testing.T) {
 		header         map[string]string
 		canary         int
 	}
+	meshAsks := []ask{
+		{"GET", "/", nil, 0},
+		{"GET", "/", map[string]string{"X-Canary": "insider", "User-Agent": "Mozilla/5.0 (X11; Linux)"}, 100},
+		{"GET", "/", map[string]string{"X-Canary": "insider", "User-Agent": "Mozilla/5x0 (X11"}, 0},
+		{"POST", "/", map[string]string{"X-Canary": "insider", "User-Agent": "Mozilla/5.0 (X11"}, 0},
+		{"PUT", "/api/a", map[string]string{"Cookie": "a=b;canary=always", "X-Version": "7.beta"}, 100},
+		{"PUT", "/api/a", map[string]string{"Cookie": "a=b;canary=always", "X-Version": "7.betas"}, 0},
+		{"PUT", "/", map[string]string{"Cookie": "a=b;canary=always", "X-Version": "7.beta"}, 0},
+	}
 	for path, c := range map[string]struct {
 		provider string
 		asks     []ask
@@ -67,10 +76,14 @@ func TestRoutersSendTheRequestsOfATestToTheCanary(t *testing.T) {
 			{"PUT", "/a?version=7.beta&debug=1", map[string]string{"Cookie": "a=b;canary=always"}, 0},
 			{"PUT", "/a?version=7.beta", map[string]string{"Cookie": "a=b;canary=always"}, 0},
 		}},
-		"gloo/new/canary-20.golden.yaml":     {"gloo", []ask{{"GET", "/", nil, 20}}},
-		"gloo/foreign/canary-20.golden.yaml": {"gloo", []ask{{"GET", "/", nil, 20}}},
-		"kuma/new/canary-20.golden.yaml":     {"kuma", []ask{{"GET", "/", nil, 20}}},
-		"kuma/foreign/canary-20.golden.yaml": {"kuma", []ask{{"GET", "/", nil, 20}}},
+		"gloo/new/canary-20.golden.yaml":                 {"gloo", []ask{{"GET", "/", nil, 20}}},
+		"gloo/foreign/canary-20.golden.yaml":             {"gloo", []ask{{"GET", "/", nil, 20}}},
+		"appmesh/match/canary-match.golden.yaml":         {"appmesh", meshAsks},
+		"appmesh-v1beta2/match/canary-match.golden.yaml": {"appmesh:v1beta2", meshAsks},
+		"appmesh/new/canary-20.golden.yaml":              {"appmesh", []ask{{"GET", "/", nil, 20}}},
+		"appmesh-v1beta2/foreign/canary-20.golden.yaml":  {"appmesh:v1beta2", []ask{{"GET", "/", nil, 20}}},
+		"kuma/new/canary-20.golden.yaml":                 {"kuma", []ask{{"GET", "/", nil, 20}}},
+		"kuma/foreign/canary-20.golden.yaml":             {"kuma", []ask{{"GET", "/", nil, 20}}},
 	} {
 		var r Routing
 		routers[c.provider].obey(&r, routed{canary: canaryOf(c.provider), objects: rendered(t, path), services: [2]string{Primary: "podinfo-primary", Canary: "podinfo-canary"}})

@@ -34,6 +34,9 @@ func (s scenario) take(t *testing.T, objects []*unstructured.Unstructured) scena
 		if ref.Kind == "HTTPRoute" || ref.Kind == "GRPCRoute" {
 			accept(live)
 		}
+		if ref.Group == "appmesh.k8s.aws" && ref.Version == "v1beta2" {
+			activate(live)
+		}
 		s.live[ref] = live
 	}
 	return s
@@ -88,6 +91,15 @@ func accept(route *unstructured.Unstructured) {
 		})
 	}
 	route.Object["status"] = map[string]any{"parents": parents}
+}
+
+// activate sets the status of an object of App Mesh that has been taken up.
+func activate(live *unstructured.Unstructured) {
+	live.SetGeneration(generation)
+	live.Object["status"] = map[string]any{
+		"observedGeneration": int64(generation),
+		"conditions":         []any{map[string]any{"type": live.GetKind() + "Active", "status": "True"}},
+	}
 }
 
 func condition(kind, status string, observed int64) map[string]any {

@@ -6,14 +6,14 @@ import (
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
-// glooWeights are the weights of a route's destinations.
-type glooWeights struct {
+// sideWeights are the weights of a route's destinations.
+type sideWeights struct {
 	of    map[string]float64 // by side; a side that is named without a weight is there with 0
 	total float64
 	other string // a destination with a weight that is none of the sides'
 }
 
-func (w glooWeights) ours() bool { return len(w.of) > 0 }
+func (w sideWeights) ours() bool { return len(w.of) > 0 }
 
 // destinations returns where a route sends to. A single destination is one that has all the weight.
 func (g glooCodec) destinations(route map[string]any) []map[string]any {
@@ -24,8 +24,8 @@ func (g glooCodec) destinations(route map[string]any) []map[string]any {
 	return objects(object(action, "multi"), "destinations")
 }
 
-func (g glooCodec) weights(route map[string]any) glooWeights {
-	w := glooWeights{of: map[string]float64{}}
+func (g glooCodec) weights(route map[string]any) sideWeights {
+	w := sideWeights{of: map[string]float64{}}
 	for _, d := range g.destinations(route) {
 		side, name := g.side(object(d, "destination"))
 		weight := number(d, "weight", 0) // as Gloo takes it when it is not given

@@ -138,7 +138,9 @@ func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 	for name, keep := range map[string]map[string][]string{
 		"gatewayapi:v1": {"foreign": {"metadata.annotations.team", "spec.rules.0", "spec.rules.2", "spec.rules.1.name",
 			"spec.rules.1.sessionPersistence", "spec.rules.1.timeouts.backendRequest"}},
-		"gloo": {"foreign": {"metadata.labels.owner", "spec.weight", "spec.routes.0", "spec.routes.1.options", "spec.routes.1.matchers", "spec.routes.1.name"}},
+		"appmesh":         {"foreign": {"metadata.labels.owner", "spec.routes.0.http.match.scheme", "spec.routes.1"}},
+		"appmesh:v1beta2": {"foreign": {"metadata.labels.owner", "spec.awsName", "spec.meshRef", "spec.routes.0.httpRoute.match.scheme", "spec.routes.1"}},
+		"gloo":            {"foreign": {"metadata.labels.owner", "spec.weight", "spec.routes.0", "spec.routes.1.options", "spec.routes.1.matchers", "spec.routes.1.name"}},
 		"istio": {"foreign": {"metadata.annotations.note", "metadata.labels.owner", "spec.exportTo", "spec.http.0", "spec.http.2",
 			"spec.http.1.fault", "spec.http.1.name"}},
 		"kuma":         {"foreign": {"metadata.labels.owner", "spec.sources", "spec.destinations", "spec.conf.loadBalancer"}},
