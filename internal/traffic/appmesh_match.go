@@ -148,14 +148,8 @@ func (m meshCodec) testMatch(path string, request *canary.HTTPMatchRequest) (mat
 			}
 		}
 	}
-	var headers []any
-	for _, name := range slices.Sorted(maps.Keys(request.Headers)) {
-		how, value := meshText(request.Headers[name])
-		if value == "" {
-			refuse(fmt.Sprintf(".headers[%q]", name), "App Mesh cannot compare with an empty text")
-		}
-		headers = append(headers, map[string]any{"name": name, "match": map[string]any{how: value}})
-	}
+	headers, wrong := meshHeaders(path, request.Headers)
+	problems = append(problems, wrong...)
 	switch {
 	case len(headers) > 0 && grpc:
 		match["metadata"] = headers
@@ -165,6 +159,17 @@ func (m meshCodec) testMatch(path string, request *canary.HTTPMatchRequest) (mat
 		refuse("", "it has no condition, so it would match every request")
 	}
 	return match, problems
+}
+
+func meshHeaders(path string, conditions map[string]canary.StringMatch) (headers []any, problems []string) {
+	for _, name := range slices.Sorted(maps.Keys(conditions)) {
+		how, value := meshText(conditions[name])
+		if value == "" {
+			problems = append(problems, fmt.Sprintf("%s.headers[%q]: App Mesh cannot compare with an empty text", path, name))
+		}
+		headers = append(headers, map[string]any{"name": name, "match": map[string]any{how: value}})
+	}
+	return headers, problems
 }
 
 // meshText returns how a text is compared; App Mesh has all the ways.
