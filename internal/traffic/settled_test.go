@@ -9,8 +9,6 @@ import (
 // settledBy says where Read answers something else of a route that was taken up than the route itself. Whether all
 // requests reach the apex as if there were no canary is seen even when nobody asked for it.
 var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout.RouteReport){
-	"appmesh":         unmanaged,
-	"appmesh:v1beta2": unmanaged,
 	"kubernetes": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
 		report.Handover = route.Canary == 100
 	},
@@ -23,8 +21,6 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 	},
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
-	"gloo":               unmanaged,
-	"kuma":               unmanaged,
 	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
 		if s.written().Kind == "HTTPRoute" {
 			handedOver(s, route, report)
@@ -32,11 +28,6 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
-	"osm":          unmanaged,
-	"smi:v1alpha1": unmanaged,
-	"smi:v1alpha2": unmanaged,
-	"smi:v1alpha3": unmanaged,
-	"traefik":      unmanaged,
 }
 
 // unmanaged is what Read says of an object that was handed over and names the apex Service alone.
