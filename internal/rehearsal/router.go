@@ -34,6 +34,7 @@ type routed struct {
 var routers = map[string]router{
 	"appmesh":            meshRouter("v1beta1"),
 	"appmesh:v1beta2":    meshRouter("v1beta2"),
+	"contour":            contourRouter,
 	"gatewayapi:v1":      gatewayRouter,
 	"gatewayapi:v1beta1": gatewayRouterV1beta1,
 	"gloo":               glooRouter,

@@ -33,6 +33,9 @@ func (s scenario) take(t *testing.T, objects []*unstructured.Unstructured) scena
 		live = apply(t, live, o)
 		if ref.Kind == "HTTPRoute" || ref.Kind == "GRPCRoute" {
 			accept(live)
+		case "HTTPProxy":
+			live.SetGeneration(generation)
+			live.Object["status"] = map[string]any{"currentStatus": "valid", "conditions": []any{condition("Valid", "True", generation)}}
 		}
 		if ref.Group == "appmesh.k8s.aws" && ref.Version == "v1beta2" {
 			activate(live)

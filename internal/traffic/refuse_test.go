@@ -115,6 +115,22 @@ func TestAStrategyThatARouterCannotDoIsRefused(t *testing.T) {
 				"spec.service.corsPolicy.allowOrigins[0]: an HTTPRoute takes exact origins only, such as exact: https://example.com",
 				`spec.service.mirror[0].backendRef.name: "podinfo-canary" is the canary itself; use spec.analysis.mirror`,
 				`spec.service.timeout: "100us" cannot be said in an HTTPRoute, which takes whole h, m, s and ms`}},
+		"everything with Contour": {provider: "contour", service: "{timeout: 1m30s, retries: {attempts: 2, retryOn: 5xx}}",
+			analysis: "{iterations: 3, mirror: true, mirrorWeight: 10, match: [{headers: {a: {suffix: b}}}]}"},
+		"what an HTTPProxy does not know": {provider: "contour", service: "{timeout: soon, retries: {retryOn: \"5xx,never\", perTryTimeout: 1y}}",
+			analysis: "{iterations: 2, match: [{method: {exact: GET}}, {sourceLabels: {app: a}}, {uri: {regex: a}}]}", want: []string{
+				"spec.analysis.match[0].method: an HTTPProxy has no such condition; it has uri, headers and queryParams",
+				"spec.analysis.match[1].sourceLabels: only a service mesh knows the labels of the pod that sends a request; match a header or a cookie instead",
+				`spec.analysis.match[2].uri: "a" does not begin with /`,
+				`spec.service.timeout: "soon" is not a duration of an HTTPProxy, such as 1m30s`,
+				`spec.service.retries.perTryTimeout: "1y" is not a duration of an HTTPProxy, such as 1m30s`,
+				`spec.service.retries.retryOn: "never" is unknown to an HTTPProxy; it knows 5xx, gateway-error, reset, reset-before-request, ` +
+					"connect-failure, envoy-ratelimited, retriable-4xx, refused-stream, retriable-status-codes, retriable-headers, " +
+					"http3-post-connect-failure, cancelled, deadline-exceeded, internal, resource-exhausted, unavailable"}},
+		"an A/B test of what the HTTPProxy matches otherwise": {provider: "contour", service: "{match: [{uri: {prefix: /a}, headers: {A: {exact: b}}}]}",
+			analysis: "{iterations: 2, match: [{uri: {prefix: /b}}, {headers: {a: {exact: c}}}]}", want: []string{
+				"spec.analysis.match[0]: together with spec.service.match[0] it cannot be said in an HTTPProxy: a route has one path",
+				"spec.analysis.match[1]: together with spec.service.match[0] it cannot be said in an HTTPProxy: header a can be matched once"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ package traffic
 var registry = map[string]Router{
 	"appmesh":            appmeshV1beta1,
 	"appmesh:v1beta2":    appmeshV1beta2,
+	"contour":            contour,
 	"gatewayapi:v1":      gatewayAPI,
 	"gatewayapi:v1beta1": gatewayAPI,
 	"gloo":               gloo,

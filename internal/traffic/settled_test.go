@@ -19,6 +19,7 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		report.Handover = route.Canary == 0 && !route.Match
 	},
+	"contour":            unmanaged,
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
 	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
@@ -28,6 +29,11 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
+	"osm":          unmanaged,
+	"smi:v1alpha1": unmanaged,
+	"smi:v1alpha2": unmanaged,
+	"smi:v1alpha3": unmanaged,
+	"traefik":      unmanaged,
 }
 
 // unmanaged is what Read says of an object that was handed over and names the apex Service alone.
