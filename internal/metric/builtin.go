@@ -40,6 +40,7 @@ var builtins = map[string]Builtin{
 	"linkerd":            linkerd,
 	"nginx":              nginx,
 	"osm":                osm,
+	"skipper":            skipper,
 	"smi:v1alpha1":       smi,
 	"smi:v1alpha2":       smi,
 	"smi:v1alpha3":       smi,

@@ -47,10 +47,11 @@ func (v Vars) functions() template.FuncMap {
 // refused, and so is a query of more than 64 KiB.
 func Render(query string, v Vars) (string, error) { return render(query, v.functions()) }
 
-// renderBuiltin knows one function more: pods, a pattern for the names of the target's pods.
+// renderBuiltin knows two functions more: pods, a pattern for the names of the target's pods, and word, which writes a name
+// as Skipper does.
 func renderBuiltin(query string, v Vars) (string, error) {
 	functions := v.functions()
-	functions["pods"] = v.pods
+	functions["pods"], functions["word"] = v.pods, word
 	return render(query, functions)
 }
 
@@ -134,7 +135,7 @@ func explainTemplate(err error, functions template.FuncMap) error {
 	text := strings.TrimPrefix(err.Error(), "template: query:")
 	if strings.Contains(text, "not defined") {
 		names := slices.Sorted(maps.Keys(functions))
-		names = slices.DeleteFunc(names, func(name string) bool { return name == "pods" })
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "pods" || name == "word" })
 		return fmt.Errorf("template line %s; available are %s", text, strings.Join(names, ", "))
 	}
 	return fmt.Errorf("template line %s", text)

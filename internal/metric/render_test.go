@@ -32,6 +32,7 @@ func TestRender(t *testing.T) {
 			name: "a function that does not exist is an error that lists the others", query: "\n{{ cluster }}",
 			err: `template line 2: function "cluster" not defined; available are ingress, interval, name, namespace, route, service, target, variables`,
 		},
+		{name: "nor is the other", query: `{{ word namespace }}`, err: `function "word" not defined`},
 		{name: "the builtins' own function is not for everybody", query: `{{ pods }}`, err: `function "pods" not defined`},
 		{name: "an open action is an error", query: `{{ name`, err: "template line 1: unclosed action"},
 		{name: "an empty query is an error", query: " \n", err: "the query is empty"},

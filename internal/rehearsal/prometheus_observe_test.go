@@ -18,6 +18,7 @@ var servedBase = metric.Served{
 // render fills in a builtin query for the canary of podinfo.
 func render(query string) string {
 	return strings.NewReplacer("{{ namespace }}", "test", "{{ ingress }}", "podinfo", "{{ service }}", "podinfo", "{{ target }}", "podinfo",
+		"{{ word namespace }}", "test", "{{ word ingress }}", "podinfo", "{{ word service }}", "podinfo", "{{ route }}", "podinfo",
 		"{{ pods }}", "podinfo-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)", "{{ interval }}", "1m").Replace(query)
 }
 

@@ -44,6 +44,7 @@ var routers = map[string]router{
 	"linkerd":            linkerdRouter,
 	"nginx":              nginxRouter,
 	"osm":                splitRouter("v1alpha2"),
+	"skipper":            skipperRouter,
 	"smi:v1alpha1":       splitRouter("v1alpha1"),
 	"smi:v1alpha2":       splitRouter("v1alpha2"),
 	"smi:v1alpha3":       splitRouter("v1alpha3"),

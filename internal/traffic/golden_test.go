@@ -148,6 +148,7 @@ func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 		"kuma":         {"foreign": {"metadata.labels.owner", "spec.sources", "spec.destinations", "spec.conf.loadBalancer"}},
 		"nginx":        {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
 		"osm":          {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
+		"skipper":      {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
 		"smi:v1alpha1": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
 		"smi:v1alpha2": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},
 		"smi:v1alpha3": {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},

@@ -185,6 +185,7 @@ func TestARouterSaysWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	for provider, want := range map[string][]string{
 		"kubernetes":    nil,
+		"skipper":       {"spec.ingressRef: the skipper router needs the name of the Ingress that points at the Service"},
 		"nginx":         {"spec.ingressRef: the nginx router needs the name of the Ingress that points at the Service"},
 		"gatewayapi:v1": {"spec.service.gatewayRefs: the gatewayapi router needs the Gateway that the HTTPRoute is attached to"},
 	} {

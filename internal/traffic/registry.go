@@ -14,6 +14,7 @@ var registry = map[string]Router{
 	"linkerd":            linkerd,
 	"nginx":              nginx,
 	"osm":                osm,
+	"skipper":            skipper,
 	"smi:v1alpha1":       smiV1alpha1,
 	"smi:v1alpha2":       smiV1alpha2,
 	"smi:v1alpha3":       smiV1alpha3,

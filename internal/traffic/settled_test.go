@@ -12,13 +12,6 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 	"kubernetes": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
 		report.Handover = route.Canary == 100
 	},
-	"nginx": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
-		if route.Handover {
-			report.Canary = 0
-			return
-		}
-		report.Handover = route.Canary == 0 && !route.Match
-	},
 	"contour":            unmanaged,
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
@@ -29,11 +22,28 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
+	"nginx": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
+		if route.Handover {
+			report.Canary = 0
+			return
+		}
+		report.Handover = route.Canary == 0 && !route.Match
+	},
 	"osm":          unmanaged,
+	"skipper":      besides,
 	"smi:v1alpha1": unmanaged,
 	"smi:v1alpha2": unmanaged,
 	"smi:v1alpha3": unmanaged,
 	"traefik":      unmanaged,
+}
+
+// besides is what Read says of a second Ingress beside the user's, which has the traffic when the second takes none.
+func besides(_ scenario, route rollout.Route, report *rollout.RouteReport) {
+	if route.Handover {
+		report.Canary = 0
+		return
+	}
+	report.Handover = route.Canary == 0 && !route.Match
 }
 
 // unmanaged is what Read says of an object that was handed over and names the apex Service alone.
