@@ -18,6 +18,7 @@ type Builtin struct {
 	SuccessRate   string // template of a query that answers percent
 	Duration      string // template of a query that answers milliseconds
 	DurationMeans string // which duration that is, in words
+	SuccessMeans  string // which requests are counted, in words; empty for those that went to the canary
 	Count         string // template of a query that answers the number of requests in the window
 
 	// Request returns what one finished request adds to the metrics that are scraped with this router, the app's own
@@ -28,6 +29,7 @@ type Builtin struct {
 
 // builtins maps spec.provider to the builtin queries. Each entry has a file and a line here.
 var builtins = map[string]Builtin{
+	"apisix":             apisix,
 	"appmesh":            appmesh,
 	"appmesh:v1beta2":    appmesh,
 	"contour":            contour,

@@ -146,7 +146,7 @@ func (p *planner) builtin(c *Check, v Vars) {
 		return
 	}
 	query := b.SuccessRate
-	c.Unit, c.Means = "%", "requests not answered by a 5xx"
+	c.Unit, c.Means = "%", cmp.Or(b.SuccessMeans, "requests not answered by a 5xx")
 	if c.Name == Duration {
 		query, c.Unit, c.Means = b.Duration, "ms", b.DurationMeans
 	}

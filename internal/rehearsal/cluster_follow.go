@@ -213,6 +213,9 @@ func (c *Cluster) served() metric.Served {
 	if len(cn.Spec.Service.Hosts) > 0 {
 		served.Host = cn.Spec.Service.Hosts[0]
 	}
+	if cn.Spec.RouteRef != nil {
+		served.Route = cn.Spec.RouteRef.Name
+	}
 	if cn.Spec.IngressRef != nil {
 		served.Ingress = cn.Spec.IngressRef.Name
 	}

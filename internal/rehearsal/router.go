@@ -32,6 +32,7 @@ type routed struct {
 
 // routers maps spec.provider to its part in a rehearsal. Each entry has a file, which versions of one API share.
 var routers = map[string]router{
+	"apisix":             apisixRouter,
 	"appmesh":            meshRouter("v1beta1"),
 	"appmesh:v1beta2":    meshRouter("v1beta2"),
 	"contour":            contourRouter,

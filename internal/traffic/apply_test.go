@@ -33,6 +33,9 @@ func (s scenario) take(t *testing.T, objects []*unstructured.Unstructured) scena
 		live = apply(t, live, o)
 		if ref.Kind == "HTTPRoute" || ref.Kind == "GRPCRoute" {
 			accept(live)
+		case "ApisixRoute":
+			live.SetGeneration(generation)
+			live.Object["status"] = map[string]any{"conditions": []any{condition("ResourcesAvailable", "True", generation)}}
 		case "HTTPProxy":
 			live.SetGeneration(generation)
 			live.Object["status"] = map[string]any{"currentStatus": "valid", "conditions": []any{condition("Valid", "True", generation)}}

@@ -136,6 +136,7 @@ func plain(s scenario) map[string]map[string]any {
 func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]map[string][]string{
+		"apisix": {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
 		"contour": {"foreign": {"metadata.labels.owner", "spec.ingressClassName", "spec.routes.0", "spec.routes.1", "spec.routes.2.enableWebsockets",
 			"spec.routes.2.timeoutPolicy.idle", "spec.routes.3.loadBalancerPolicy"}},
 		"gatewayapi:v1": {"foreign": {"metadata.annotations.team", "spec.rules.0", "spec.rules.2", "spec.rules.1.name",

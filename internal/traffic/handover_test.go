@@ -16,7 +16,7 @@ func TestWhatPenstockHasMadeIsListedForTheUninstall(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][]string{
 		"gatewayapi:v1": nil, "kubernetes": nil, "nginx": {`Ingress "shop/podinfo-canary"`}, "skipper": {`Ingress "shop/podinfo-canary"`},
-		"contour": nil,
+		"apisix": {`ApisixRoute "shop/podinfo-podinfo-canary"`}, "contour": nil,
 	} {
 		c := strategy(t, name, "", "iterations: 2")
 		var got []string
@@ -31,7 +31,7 @@ func TestWhatPenstockHasMadeIsListedForTheUninstall(t *testing.T) {
 
 func TestTheRulesOfARouteAreComparedToTheLetter(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string][][]string{"contour": {{"spec", "routes"}}, "gatewayapi:v1": {{"spec", "rules"}}, "kubernetes": nil, "nginx": nil} {
+	for name, want := range map[string][][]string{"apisix": {{"spec", "http"}}, "contour": {{"spec", "routes"}}, "gatewayapi:v1": {{"spec", "rules"}}, "kubernetes": nil, "nginx": nil} {
 		r, c := router(t, name), strategy(t, name, "", "iterations: 2")
 		if diff := cmp.Diff(want, r.Exact(r.Refs(c)[0])); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -45,7 +45,7 @@ func TestTheRulesOfARouteAreComparedToTheLetter(t *testing.T) {
 // A handover that was cut off is taken up again, when some of it is gone already.
 func TestAHandoverMakesNothingAnew(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"contour", "gatewayapi:v1", "nginx", "skipper"} {
+	for _, name := range []string{"apisix", "contour", "gatewayapi:v1", "nginx", "skipper"} {
 		s := load(t, name, "new")
 		if objects := s.render(t, handover); len(objects) > 0 {
 			t.Errorf("%s: rendered %v", name, objects)
@@ -78,7 +78,7 @@ func TestAHandedOverRouteOutlivesTheCanary(t *testing.T) {
 // A handover that was refused or not seen yet must not count as one: the canary's Services are deleted after it.
 func TestARouteThatStillNamesTheCanaryIsNotHandedOver(t *testing.T) {
 	t.Parallel()
-	for name, folder := range map[string]string{"contour": "new", "gatewayapi:v1": "new", "nginx": "new", "skipper": "new"} {
+	for name, folder := range map[string]string{"apisix": "new", "contour": "new", "gatewayapi:v1": "new", "nginx": "new", "skipper": "new"} {
 		s := load(t, name, folder)
 		s = s.take(t, s.render(t, rollout.Route{Managed: true, Canary: 100}))
 		if report := s.router.Read(s.canary, s.live); report.Handover {

@@ -209,7 +209,7 @@ func golden(t *testing.T, path string, objects []*unstructured.Unstructured) {
 // written is the object that the router writes.
 func (s scenario) written() canary.Ref {
 	refs := s.router.Refs(s.canary)
-	if refs[0].Kind == "Ingress" {
+	if refs[0].Kind == "Ingress" || refs[0].Kind == "ApisixRoute" {
 		return refs[1]
 	}
 	return refs[0]

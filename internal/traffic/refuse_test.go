@@ -28,6 +28,7 @@ func strategy(t *testing.T, provider, service, analysis string) *canary.Canary {
 	c.Spec.Provider, c.Spec.Service.Port = provider, 80
 	c.Spec.TargetRef = canary.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "podinfo"}
 	c.Spec.IngressRef = &canary.ObjectRef{APIVersion: "networking.k8s.io/v1", Kind: "Ingress", Name: "podinfo"}
+	c.Spec.RouteRef = &canary.ObjectRef{APIVersion: "apisix.apache.org/v2", Kind: "ApisixRoute", Name: "podinfo"}
 	c.Spec.Service.GatewayRefs = []canary.ParentReference{{Name: "public"}}
 	return c
 }
@@ -186,6 +187,7 @@ func TestARouterSaysWhatItNeeds(t *testing.T) {
 	for provider, want := range map[string][]string{
 		"kubernetes":    nil,
 		"skipper":       {"spec.ingressRef: the skipper router needs the name of the Ingress that points at the Service"},
+		"apisix":        {"spec.routeRef: the apisix router needs the name of the ApisixRoute that points at the Service"},
 		"nginx":         {"spec.ingressRef: the nginx router needs the name of the Ingress that points at the Service"},
 		"gatewayapi:v1": {"spec.service.gatewayRefs: the gatewayapi router needs the Gateway that the HTTPRoute is attached to"},
 	} {
@@ -194,7 +196,7 @@ func TestARouterSaysWhatItNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := strategy(t, provider, "", "iterations: 2")
-		c.Spec.IngressRef, c.Spec.Service.GatewayRefs = nil, nil
+		c.Spec.IngressRef, c.Spec.RouteRef, c.Spec.Service.GatewayRefs = nil, nil, nil
 		if diff := cmp.Diff(want, router.Refuse(c)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", provider, diff)
 		}

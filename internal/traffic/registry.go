@@ -2,6 +2,7 @@ package traffic
 
 // registry maps spec.provider to its codec. Each entry has a file, a line here and a folder below testdata/traffic/.
 var registry = map[string]Router{
+	"apisix":             apisix,
 	"appmesh":            appmeshV1beta1,
 	"appmesh:v1beta2":    appmeshV1beta2,
 	"contour":            contour,

@@ -9,6 +9,7 @@ import (
 // settledBy says where Read answers something else of a route that was taken up than the route itself. Whether all
 // requests reach the apex as if there were no canary is seen even when nobody asked for it.
 var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout.RouteReport){
+	"apisix": unmanaged,
 	"kubernetes": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
 		report.Handover = route.Canary == 100
 	},
