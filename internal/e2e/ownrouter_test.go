@@ -13,6 +13,7 @@ var ownKinds = map[string]struct {
 	kind     string
 	resource schema.GroupVersionResource
 }{
+	"contour": {"HTTPProxy", schema.GroupVersionResource{Group: "projectcontour.io", Version: "v1", Resource: "httpproxies"}},
 	"istio":   {"VirtualService", schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1beta1", Resource: "virtualservices"}},
 	"traefik": {"TraefikService", schema.GroupVersionResource{Group: "traefik.io", Version: "v1alpha1", Resource: "traefikservices"}},
 }

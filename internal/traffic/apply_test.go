@@ -31,7 +31,8 @@ func (s scenario) take(t *testing.T, objects []*unstructured.Unstructured) scena
 			t.Fatalf("%s: %s carries resourceVersion %q, the live one %q", s.dir, ref, v, live.GetResourceVersion())
 		}
 		live = apply(t, live, o)
-		if ref.Kind == "HTTPRoute" || ref.Kind == "GRPCRoute" {
+		switch ref.Kind {
+		case "HTTPRoute", "GRPCRoute":
 			accept(live)
 		case "ApisixRoute":
 			live.SetGeneration(generation)

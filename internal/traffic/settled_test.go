@@ -9,11 +9,9 @@ import (
 // settledBy says where Read answers something else of a route that was taken up than the route itself. Whether all
 // requests reach the apex as if there were no canary is seen even when nobody asked for it.
 var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout.RouteReport){
-	"apisix": unmanaged,
 	"kubernetes": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
 		report.Handover = route.Canary == 100
 	},
-	"contour":            unmanaged,
 	"gatewayapi:v1":      handedOver,
 	"gatewayapi:v1beta1": handedOver,
 	"linkerd": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
@@ -23,19 +21,8 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
-	"nginx": func(_ scenario, route rollout.Route, report *rollout.RouteReport) {
-		if route.Handover {
-			report.Canary = 0
-			return
-		}
-		report.Handover = route.Canary == 0 && !route.Match
-	},
-	"osm":          unmanaged,
-	"skipper":      besides,
-	"smi:v1alpha1": unmanaged,
-	"smi:v1alpha2": unmanaged,
-	"smi:v1alpha3": unmanaged,
-	"traefik":      unmanaged,
+	"nginx":   besides,
+	"skipper": besides,
 }
 
 // besides is what Read says of a second Ingress beside the user's, which has the traffic when the second takes none.
