@@ -36,6 +36,7 @@ var packages = map[string]kind{
 	"internal/traffic":   codec,
 	"internal/workload":  codec,
 	"internal/metric":    codec,
+	"internal/notify":    codec,
 	"internal/analysis":  engine, // the shared engine of the metrics providers
 	"internal/kube":      engine,
 	"internal/gate":      engine, // webhooks: hooks and gates
