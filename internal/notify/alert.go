@@ -52,24 +52,27 @@ func (a *Alert) subject() string {
 	return a.Canary + "." + a.Namespace
 }
 
-// headline is the first thing to read: the title, or the text when there is no title.
+// headline is the first thing to read: the title, or the first line of the text when there is no title.
 func (a *Alert) headline() string {
 	if oneLine(a.Title) != "" {
 		return a.Title
 	}
-	return a.Text
+	first, _, _ := strings.Cut(manyLines(a.Text), "\n")
+	return first
 }
 
-// body is what follows the headline.
+// body is what follows the headline: nothing, when the headline has said it all.
 func (a *Alert) body() string {
-	if oneLine(a.Title) != "" {
-		return a.Text
+	const short = 200 // in UTF-16 units; every platform's headline has room for it
+	text := manyLines(a.Text)
+	if oneLine(a.Title) == "" && !strings.Contains(text, "\n") && units(text) <= short {
+		return ""
 	}
-	return ""
+	return text
 }
 
-// facts are the fields to show, at most limit of them. The last one tells how many are missing.
-func (a *Alert) facts(limit int) []Field {
+// facts are the fields to show: those with a value, the ones that every alert has first.
+func (a *Alert) facts() []Field {
 	var facts []Field
 	for _, f := range append([]Field{{"Cluster", a.Cluster}, {"Target", a.Target}, {"Phase", a.Phase}}, a.Fields...) {
 		if oneLine(f.Value) == "" {
@@ -80,11 +83,24 @@ func (a *Alert) facts(limit int) []Field {
 		}
 		facts = append(facts, f)
 	}
+	return facts
+}
+
+// atMost cuts fields to limit of them. The last one tells how many are missing.
+func atMost(limit int, facts []Field) []Field {
 	if len(facts) <= limit {
 		return facts
 	}
-	left := len(facts) - limit + 1
-	return append(facts[:limit-1:limit-1], Field{"More", fmt.Sprintf("%d fields are left out", left)})
+	kept := facts[: limit-1 : limit-1]
+	return append(kept, leftOut(len(facts)-len(kept)))
+}
+
+// leftOut is the field that stands for n others.
+func leftOut(n int) Field {
+	if n == 1 {
+		return Field{"More", "1 field is left out"}
+	}
+	return Field{"More", fmt.Sprintf("%d fields are left out", n)}
 }
 
 // look is what one severity looks like.

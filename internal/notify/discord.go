@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 )
@@ -115,18 +114,19 @@ func discordCard(a *Alert) discordEmbed {
 func discordFit(a *Alert, left int) []discordField {
 	const most = discordFields - 1 // one is for the links
 	var fields []discordField
-	facts := a.facts(most)
+	facts := a.facts()
 	for i, f := range facts {
 		field := discordField{discordEscape.line(f.Name, discordTitle), discordEscape.block(f.Value, discordValue), len(f.Value) <= 40}
-		rest := discordField{"More", fmt.Sprintf("%d fields are left out", len(facts)-i), false}
-		need := units(field.Name) + units(field.Value)
-		if i+1 < len(facts) {
-			need += units(rest.Name) + units(rest.Value)
+		size, last := units(field.Name)+units(field.Value), i+1 == len(facts)
+		note := leftOut(len(facts) - i)
+		reserve := 0
+		if !last {
+			reserve = units(note.Name) + units(note.Value)
 		}
-		if need > left {
-			return append(fields, rest)
+		if size+reserve > left || (len(fields)+1 == most && !last) {
+			return append(fields, discordField{note.Name, note.Value, false})
 		}
-		left -= units(field.Name) + units(field.Value)
+		left -= size
 		fields = append(fields, field)
 	}
 	return fields

@@ -7,7 +7,7 @@ const (
 	gchatBytes  = 32_000
 	gchatTitle  = 200
 	gchatText   = 8000
-	gchatName   = 100
+	gchatName   = 80
 	gchatValue  = 500
 	gchatFields = 20
 	gchatLinks  = 6
@@ -137,8 +137,8 @@ func gchatBody(a *Alert, room int) gchatCardBody {
 		add(gchatWidget{Text: &gchatParagraph{text}})
 	}
 	var facts []gchatWidget
-	for _, f := range a.facts(gchatFields) {
-		facts = append(facts, gchatWidget{Labeled: &gchatLabeled{gchatPlain.line(f.Name, gchatName), broken.block(f.Value, gchatValue), true}})
+	for _, f := range atMost(gchatFields, a.facts()) {
+		facts = append(facts, gchatWidget{Labeled: &gchatLabeled{gchatPlain.line(f.Name, gchatName), broken.block(f.Value, valueRoom(room, gchatValue)), true}})
 	}
 	add(facts...)
 	var buttons []gchatButton

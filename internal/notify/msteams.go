@@ -13,7 +13,7 @@ const (
 	teamsBytes   = 28_000
 	teamsTitle   = 250
 	teamsText    = 8000
-	teamsName    = 100
+	teamsName    = 80
 	teamsValue   = 500
 	teamsFields  = 20
 	teamsActions = 6

@@ -79,9 +79,9 @@ func adaptiveCard(a *Alert, room int) adaptiveMessage {
 		}
 	}
 	spacing = ""
-	for _, f := range a.facts(teamsFields) {
+	for _, f := range atMost(teamsFields, a.facts()) {
 		say(spacing, adaptiveRun{Text: adaptiveEscape.line(f.Name, teamsName) + ": ", Weight: "Bolder"},
-			adaptiveRun{Text: adaptiveEscape.line(f.Value, teamsValue)})
+			adaptiveRun{Text: adaptiveEscape.line(f.Value, valueRoom(room, teamsValue))})
 		spacing = small
 	}
 	for _, l := range a.links(teamsActions) {

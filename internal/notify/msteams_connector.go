@@ -45,8 +45,8 @@ func messageCard(a *Alert, room int) connectorMessage {
 		Subtitle: broken.line(a.subject(), teamsTitle),
 		Text:     broken.block(a.body(), room),
 	}
-	for _, f := range a.facts(teamsFields) {
-		section.Facts = append(section.Facts, connectorFact{broken.line(f.Name, teamsName), broken.block(f.Value, teamsValue)})
+	for _, f := range atMost(teamsFields, a.facts()) {
+		section.Facts = append(section.Facts, connectorFact{broken.line(f.Name, teamsName), broken.block(f.Value, valueRoom(room, teamsValue))})
 	}
 	message := connectorMessage{
 		Type: "MessageCard", Context: "https://schema.org/extensions",

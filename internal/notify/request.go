@@ -101,6 +101,10 @@ func within(limit, room int, build func(room int) any) ([]byte, error) {
 	}
 }
 
+// valueRoom is how long a value may be when the text has that much room: it shrinks after the text has shrunk a lot, and
+// never to nothing.
+func valueRoom(room, most int) int { return min(most, max(room/4, 40)) }
+
 // accepted is the Parse of platforms that mean what the status says.
 func accepted(status int, _ []byte) error {
 	if status < 200 || status > 299 {

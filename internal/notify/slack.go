@@ -94,7 +94,7 @@ func slackCard(a *Alert, e escape, link func(Link) string) slackAttachment {
 		Title:      e.line(a.headline(), slackTitle),
 		Text:       e.block(a.body(), slackText),
 	}
-	for _, f := range a.facts(slackFields) {
+	for _, f := range atMost(slackFields, a.facts()) {
 		card.Fields = append(card.Fields, slackField{e.line(f.Name, slackName), e.block(f.Value, slackValue), len(f.Value) <= 40})
 	}
 	if links := row(a.links(slackLinks), slackText, link); links != "" {

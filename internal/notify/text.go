@@ -42,7 +42,7 @@ func clean(text string) string {
 	marks := 0
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	for _, r := range text {
-		if unicode.In(r, unicode.Mn, unicode.Me) && !unicode.Is(unicode.Variation_Selector, r) {
+		if unicode.In(r, unicode.Mn, unicode.Me) {
 			marks++
 		} else {
 			marks = 0
