@@ -38,7 +38,7 @@ func (a *Alert) check() error {
 	if a.Severity != "" && rank(a.Severity) < 0 {
 		return fmt.Errorf("severity %q of an alert: allowed are %s", a.Severity, strings.Join(severityNames(), ", "))
 	}
-	if oneLine(a.Title) == "" && oneLine(a.Text) == "" {
+	if strings.TrimSpace(a.Title) == "" && strings.TrimSpace(a.Text) == "" {
 		return errors.New("an alert needs a title or a text")
 	}
 	return nil
@@ -52,20 +52,40 @@ func (a *Alert) subject() string {
 	return a.Canary + "." + a.Namespace
 }
 
+// byline is the line by the headline: the subject, and the severity in words for readers who do not see the colour.
+func (a *Alert) byline() string {
+	subject, word := a.subject(), a.look().word
+	if a.Severity == "" || a.Severity == canary.SeverityInfo {
+		return subject
+	}
+	if subject == "" {
+		return word
+	}
+	return word + " · " + subject
+}
+
 // headline is the first thing to read: the title, or the first line of the text when there is no title.
 func (a *Alert) headline() string {
-	if oneLine(a.Title) != "" {
+	if strings.TrimSpace(a.Title) != "" {
 		return a.Title
 	}
 	first, _, _ := strings.Cut(manyLines(a.Text), "\n")
 	return first
 }
 
+// spoken is the headline as a notification on a phone shows it.
+func (a *Alert) spoken() string {
+	if a.Severity == "" || a.Severity == canary.SeverityInfo {
+		return a.headline()
+	}
+	return a.look().word + ": " + a.headline()
+}
+
 // body is what follows the headline: nothing, when the headline has said it all.
 func (a *Alert) body() string {
 	const short = 200 // in UTF-16 units; every platform's headline has room for it
 	text := manyLines(a.Text)
-	if oneLine(a.Title) == "" && !strings.Contains(text, "\n") && units(text) <= short {
+	if strings.TrimSpace(a.Title) == "" && !strings.Contains(text, "\n") && units(text) <= short {
 		return ""
 	}
 	return text
@@ -75,10 +95,10 @@ func (a *Alert) body() string {
 func (a *Alert) facts() []Field {
 	var facts []Field
 	for _, f := range append([]Field{{"Cluster", a.Cluster}, {"Target", a.Target}, {"Phase", a.Phase}}, a.Fields...) {
-		if oneLine(f.Value) == "" {
+		if strings.TrimSpace(f.Value) == "" {
 			continue
 		}
-		if oneLine(f.Name) == "" {
+		if strings.TrimSpace(f.Name) == "" {
 			f.Name = "–" // platforms refuse the whole message for an empty name
 		}
 		facts = append(facts, f)
@@ -107,7 +127,7 @@ func leftOut(n int) Field {
 type look struct {
 	rgb   int    // the colour of the bar beside the message
 	emoji string // the face of the sender, in chats that know the names
-	word  string // for readers who do not see the colour
+	word  string // for readers who do not see colours
 	style string // the colour of an adaptive card's text
 }
 

@@ -92,7 +92,7 @@ func discordCard(a *Alert) discordEmbed {
 		Color:       a.look().rgb,
 	}
 	left := discordTotal - units(card.Title) - units(card.Description)
-	if name := plain.line(a.subject(), discordTitle); name != "" {
+	if name := callsNobody.line(a.byline(), discordTitle); name != "" {
 		card.Author = &discordAuthor{name}
 		left -= units(name)
 	}

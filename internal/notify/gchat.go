@@ -89,7 +89,7 @@ var gchat = Provider{
 		u, key := gchatAddress(u, &a)
 		body, err := within(gchatBytes, gchatText, func(room int) any {
 			return gchatMessage{
-				FallbackText: gchatPlain.line(a.look().word+": "+a.headline(), gchatTitle),
+				FallbackText: gchatPlain.line(a.spoken(), gchatTitle),
 				Cards:        []gchatCard{{"alert", gchatBody(&a, room)}},
 				Thread:       key,
 			}
@@ -127,7 +127,7 @@ func gchatAddress(u *url.URL, a *Alert) (*url.URL, *gchatKey) {
 }
 
 func gchatBody(a *Alert, room int) gchatCardBody {
-	card := gchatCardBody{Header: gchatHeader{Title: gchatPlain.line(a.headline(), gchatTitle), Subtitle: gchatPlain.line(a.look().word+" · "+a.subject(), gchatTitle)}}
+	card := gchatCardBody{Header: gchatHeader{Title: gchatPlain.line(a.headline(), gchatTitle), Subtitle: gchatPlain.line(a.byline(), gchatTitle)}}
 	add := func(widgets ...gchatWidget) {
 		if len(widgets) > 0 {
 			card.Sections = append(card.Sections, gchatSection{widgets})

@@ -18,7 +18,7 @@ func (a *Alert) links(limit int) []Link {
 		if address == "" || len(links) == limit {
 			continue
 		}
-		if oneLine(l.Name) == "" {
+		if strings.TrimSpace(l.Name) == "" {
 			l.Name = host
 		}
 		links = append(links, Link{l.Name, address})

@@ -63,8 +63,8 @@ func adaptiveCard(a *Alert, room int) adaptiveMessage {
 		card.Body = append(card.Body, adaptiveBlock{"RichTextBlock", spacing, runs})
 	}
 	say("", adaptiveRun{Text: adaptiveEscape.line(a.headline(), teamsTitle), Size: "Medium", Weight: "Bolder", Color: a.look().style})
-	if subject := adaptiveEscape.line(a.subject(), teamsTitle); subject != "" {
-		say("None", adaptiveRun{Text: subject, IsSubtle: true})
+	if byline := adaptiveEscape.line(a.byline(), teamsTitle); byline != "" {
+		say("None", adaptiveRun{Text: byline, IsSubtle: true})
 	}
 	spacing := ""
 	if text := adaptiveEscape.block(a.body(), room); text != "" {

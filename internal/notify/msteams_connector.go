@@ -42,7 +42,7 @@ type connectorTarget struct {
 func messageCard(a *Alert, room int) connectorMessage {
 	section := connectorSection{
 		Title:    broken.line(a.headline(), teamsTitle),
-		Subtitle: broken.line(a.subject(), teamsTitle),
+		Subtitle: broken.line(a.byline(), teamsTitle),
 		Text:     broken.block(a.body(), room),
 	}
 	for _, f := range atMost(teamsFields, a.facts()) {

@@ -88,9 +88,9 @@ func slackPayload(a *Alert) slackMessage {
 // slackCard is the attachment, in the markup of Slack or of a platform that reads Slack's messages.
 func slackCard(a *Alert, e escape, link func(Link) string) slackAttachment {
 	card := slackAttachment{
-		Fallback:   e.line(a.look().word+": "+a.headline(), slackTitle),
+		Fallback:   e.line(a.spoken(), slackTitle),
 		Color:      fmt.Sprintf("#%06x", a.look().rgb),
-		AuthorName: e.line(a.subject(), slackTitle),
+		AuthorName: e.line(a.byline(), slackTitle),
 		Title:      e.line(a.headline(), slackTitle),
 		Text:       e.block(a.body(), slackText),
 	}

@@ -42,7 +42,7 @@ func clean(text string) string {
 	marks := 0
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	for _, r := range text {
-		if unicode.In(r, unicode.Mn, unicode.Me) {
+		if r >= 0x300 && unicode.In(r, unicode.Mn, unicode.Me) { // none before
 			marks++
 		} else {
 			marks = 0
@@ -97,6 +97,9 @@ func (e escape) fit(text string, limit int) string {
 
 // joined reports whether two characters are drawn as one.
 func joined(r, next rune) bool {
+	if next < 0x300 {
+		return false // no marks before, and a joiner joins no such letter
+	}
 	const lightest, darkest = '\U0001f3fb', '\U0001f3ff' // skin tones
 	return r == joiner || next == joiner || unicode.In(next, unicode.Mn, unicode.Me, unicode.Mc) ||
 		(next >= lightest && next <= darkest)
@@ -136,6 +139,14 @@ var broken escape = func(prev, r rune) string {
 		return "<br>"
 	}
 	return markup(prev, r)
+}
+
+// callsNobody is for places that show text as it is, but may look for mentions.
+var callsNobody escape = func(prev, r rune) string {
+	if calls(prev, r) {
+		return "@" + apart
+	}
+	return string(r)
 }
 
 // calls reports whether r begins a mention: app@sha256 and a@example.com begin none, and stay as they can be copied.
