@@ -143,3 +143,16 @@ func TestTheLastFieldTellsHowManyAreMissing(t *testing.T) {
 		}
 	}
 }
+
+func TestATextIsCutNoMoreThanItMust(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gchat", "msteams"} {
+		for form, to := range addresses[name] {
+			alert := notify.Alert{Title: "Halt", Text: strings.Repeat("漢", 20_000)}
+			size := len(render(t, name, to, alert).Body)
+			if size < 12_000 {
+				t.Errorf("%s/%s: %d of %d bytes are used for a text that is too long", name, form, size, limits[name].bytes)
+			}
+		}
+	}
+}
