@@ -38,6 +38,8 @@ type drive struct {
 	version   string
 	stop      <-chan struct{}
 	reporters []runner.Reporter
+	runURL    string      // of the CI job; empty when there is none
+	warn      func(error) // told of what goes wrong beside the rollout; nil keeps it to itself
 
 	// Of a run of several canaries; nil otherwise.
 	checked func(ctx context.Context) error                                    // everything was checked and nothing touched yet; an error ends it so
@@ -75,6 +77,11 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		return runner.Result{}, err
 	}
 	defer hooks.close()
+	alerts, closeAlerts, err := d.alerting()
+	if err != nil {
+		return runner.Result{}, err
+	}
+	defer closeAlerts()
 	if d.checked != nil {
 		if err := d.checked(ctx); err != nil {
 			return runner.Result{}, err
@@ -97,7 +104,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
-		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
+		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters, alerts), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
 		Stop: d.stop, StopWithin: d.scale(stopLimit), GiveUp: d.spec.Deadline,
 	}
 	if d.join != nil {

@@ -60,14 +60,20 @@ func (a *App) fleetOf(ctx context.Context, in *runInputs, client *kube.Client, s
 		if err != nil {
 			continue
 		}
-		p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates})
+		providers, err := a.alertProviders(ctx, client, set, c)
+		if err != nil {
+			return nil, err
+		}
+		p, err := compile(c, planInputs{
+			provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates, providers: providers,
+		})
 		if exit := (*exitError)(nil); errors.As(err, &exit) {
 			err = exit.err
 		}
 		problems = append(problems, err)
 		d := &drive{
 			plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-			images: images[i], version: a.Version, stop: a.Stop,
+			images: images[i], version: a.Version, stop: a.Stop, warn: a.warner(c),
 		}
 		q.drives = append(q.drives, d)
 	}

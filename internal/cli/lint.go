@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/notify"
 	"github.com/penstock-dev/penstock/internal/traffic"
 )
 
@@ -44,7 +45,7 @@ func (a *App) lint(args []string, provider string) error {
 		if guess, err := traffic.Detect(c, traffic.Cluster{}); c.Spec.Provider == "" && provider == "" && err == nil && guess.Provider != "kubernetes" {
 			c.Spec.Provider = guess.Provider // the canary's own fields say it
 		}
-		p, err := compile(c, planInputs{provider: provider, templates: templates, offline: true})
+		p, err := compile(c, planInputs{provider: provider, templates: templates, offline: true, providers: providersOf(&set, c)})
 		if err != nil {
 			problems = append(problems, errors.Unwrap(err))
 		}
@@ -66,6 +67,27 @@ func (a *App) lint(args []string, provider string) error {
 		counted(len(set.Canaries), "canary", "canaries"), counted(len(set.Templates), "metric template", "metric templates"),
 		counted(len(set.Providers), "alert provider", "alert providers"))
 	return err
+}
+
+// providersOf looks an AlertProvider up in the files. One that they lack may be in the cluster, so that nothing is said of a
+// canary that names such a one.
+func providersOf(set *canary.Set, c *canary.Canary) notify.Lookup {
+	found := func(ref canary.ObjectRef) *canary.AlertProvider {
+		for _, p := range set.Providers {
+			if p.Name == ref.Name && (p.Namespace == ref.Namespace || p.Namespace == "" || ref.Namespace == "") {
+				return p
+			}
+		}
+		return nil
+	}
+	if c.Spec.Analysis != nil {
+		for _, alert := range c.Spec.Analysis.Alerts {
+			if found(c.Locate(alert.ProviderRef)) == nil {
+				return nil
+			}
+		}
+	}
+	return found
 }
 
 func counted(n int, one, many string) string {

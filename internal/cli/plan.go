@@ -8,6 +8,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/metric"
+	"github.com/penstock-dev/penstock/internal/notify"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/traffic"
 	"github.com/penstock-dev/penstock/internal/workload"
@@ -22,6 +23,7 @@ type plan struct {
 	router traffic.Router
 	spec   rollout.Spec
 	checks []metric.Check
+	alerts []notify.Route
 }
 
 // planInputs are what a canary leaves to the command line.
@@ -30,7 +32,8 @@ type planInputs struct {
 	metricsServer string
 	policy        policy
 	templates     func(namespace, name string) (*canary.MetricTemplate, bool)
-	offline       bool // a canary without a router is one whose router only the cluster tells
+	providers     notify.Lookup // of alerts; nil leaves them out
+	offline       bool          // a canary without a router is one whose router only the cluster tells
 }
 
 // compile makes the plan of a canary, or returns every problem at once.
@@ -73,8 +76,12 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 	}
 	_, err = gate.New(gate.Config{Canary: c}) // it calls nobody
 	add(err)
-	for _, problem := range unsupported(c) {
-		add(errors.New(problem))
+	if in.providers != nil {
+		var wrong []string
+		p.alerts, wrong = notify.Plan(c, in.providers)
+		for _, problem := range wrong {
+			add(errors.New(problem))
+		}
 	}
 	if len(problems) > 0 {
 		name := c.Name
@@ -84,17 +91,4 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		return p, badInput(fmt.Errorf("canary %q cannot be run:\n%w", name, errors.Join(problems...)))
 	}
 	return p, nil
-}
-
-// unsupported lists what a canary asks for that this version cannot do. Leaving it out silently would run another
-// rollout than the one that was asked for.
-func unsupported(c *canary.Canary) []string {
-	var problems []string
-	say := func(field, why string) { problems = append(problems, field+": "+why) }
-	if a := c.Spec.Analysis; a != nil {
-		for i, alert := range a.Alerts {
-			say(fmt.Sprintf("spec.analysis.alerts[%d]", i), fmt.Sprintf("alert %q: alerts are not supported yet", alert.Name))
-		}
-	}
-	return problems
 }

@@ -108,13 +108,19 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err := a.detect(ctx, client, c, in.Provider); err != nil {
 		return err
 	}
-	p, err := compile(c, planInputs{provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates})
+	providers, err := a.alertProviders(ctx, client, &set, c)
+	if err != nil {
+		return err
+	}
+	p, err := compile(c, planInputs{
+		provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates, providers: providers,
+	})
 	if err != nil {
 		return err
 	}
 	d := &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		images: images, version: a.Version, stop: a.Stop,
+		images: images, version: a.Version, stop: a.Stop, warn: a.warner(c),
 	}
 	if in.DryRun {
 		return a.dryRun(ctx, d)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	InsecureSkipVerify bool          // do not verify certificates
 	NoRedirects        bool          // a redirect is an answer, and nobody goes where it leads
 	CutBody            bool          // a longer answer ends at MaxBody, instead of being an error
+	Proxy              *url.URL      // takes the place of the proxy of the environment; nil for that one
 }
 
 // Client sends HTTP requests. It is safe for concurrent use and keeps connections open: make one and share it.
@@ -34,7 +36,8 @@ type Client struct {
 	timeout time.Duration
 }
 
-// New returns a client. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY) and nothing else is.
+// New returns a client. Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY) unless one is given, and nothing
+// else is.
 func New(o Options) *Client {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -46,8 +49,12 @@ func New(o Options) *Client {
 		o.Version = "dev"
 	}
 	dialer := &net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}
+	proxy := http.ProxyFromEnvironment
+	if o.Proxy != nil {
+		proxy = http.ProxyURL(o.Proxy)
+	}
 	base := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxy,
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           32,

@@ -22,6 +22,7 @@ var ErrRefused = errors.New("the cluster refuses")
 
 var (
 	templateGVR = schema.GroupVersionResource{Group: "flagger.app", Version: "v1beta1", Resource: "metrictemplates"}
+	providerGVR = schema.GroupVersionResource{Group: "flagger.app", Version: "v1beta1", Resource: "alertproviders"}
 	secretGVR   = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 )
 
@@ -38,25 +39,51 @@ func (c *Client) Template(ctx context.Context, namespace, name string) (*canary.
 	return t, nil
 }
 
+// AlertProvider reads an AlertProvider. One that does not exist, or a cluster without its CRD, is nil.
+func (c *Client) AlertProvider(ctx context.Context, namespace, name string) (*canary.AlertProvider, error) {
+	live, err := c.get(ctx, providerGVR, namespace, name)
+	if err != nil || live == nil {
+		return nil, err
+	}
+	p, err := canary.ProviderFromObject(live)
+	if err != nil {
+		return nil, fmt.Errorf("%w: AlertProvider %q in the cluster: %w", ErrRefused, namespace+"/"+name, err)
+	}
+	return p, nil
+}
+
 // Credentials reads the Secret of a metrics provider.
 func (c *Client) Credentials(ctx context.Context, ref metric.SecretRef) (metric.Credentials, error) {
-	live, err := c.get(ctx, secretGVR, ref.Namespace, ref.Name)
+	data, err := c.Secret(ctx, ref.Namespace, ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	credentials := metric.Credentials{}
+	for key, value := range data {
+		credentials[key] = string(value)
+	}
+	return credentials, nil
+}
+
+// Secret reads the data of a Secret. One that does not exist is an error.
+func (c *Client) Secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+	live, err := c.get(ctx, secretGVR, namespace, name)
 	if err != nil {
 		return nil, err
 	}
 	if live == nil {
-		return nil, fmt.Errorf("secret %q does not exist", ref.Namespace+"/"+ref.Name)
+		return nil, fmt.Errorf("secret %q does not exist", namespace+"/"+name)
 	}
-	data, _, _ := unstructured.NestedStringMap(live.Object, "data")
-	credentials := metric.Credentials{}
-	for key, encoded := range data {
-		value, err := base64.StdEncoding.DecodeString(encoded)
+	encoded, _, _ := unstructured.NestedStringMap(live.Object, "data")
+	data := map[string][]byte{}
+	for key, text := range encoded {
+		value, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, fmt.Errorf("secret %q: key %q is not base64", ref.Namespace+"/"+ref.Name, key)
+			return nil, fmt.Errorf("secret %q: key %q is not base64", namespace+"/"+name, key)
 		}
-		credentials[key] = string(value)
+		data[key] = value
 	}
-	return credentials, nil
+	return data, nil
 }
 
 func (c *Client) get(ctx context.Context, gvr schema.GroupVersionResource, namespace, name string) (*unstructured.Unstructured, error) {
