@@ -38,6 +38,7 @@ var packages = map[string]kind{
 	"internal/metric":    codec,
 	"internal/notify":    codec,
 	"internal/analysis":  engine, // the shared engine of the metrics providers
+	"internal/forge":     engine, // what GitHub and GitLab show of a rollout
 	"internal/kube":      engine,
 	"internal/gate":      engine, // webhooks: hooks and gates
 	"internal/httpx":     engine,
