@@ -57,11 +57,9 @@ func (r *gitlabVariables) request(ci *CI) {
 	}
 	iid := r.id("CI_MERGE_REQUEST_IID")
 	project, source := r.id("CI_MERGE_REQUEST_PROJECT_ID"), r.optionalID("CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
-	ci.Fork = source != 0 && source != project // it is 0 when the fork has been deleted
+	ci.Fork = source != project // it is not set when the fork has been deleted meanwhile
 	if project == ci.RepositoryID {
 		ci.Request = int(iid)
-	} else {
-		ci.Fork = true
 	}
 	// CI_COMMIT_SHA is the merge commit in a pipeline for merged results and in a merge train. In the plain pipeline of a
 	// merge request it is the head, and this variable is empty.
