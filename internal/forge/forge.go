@@ -79,3 +79,11 @@ type Surface interface {
 	Name() string                           // for warnings
 	Show(ctx context.Context, p Page) error // idempotent: creates at first, then edits in place
 }
+
+// ReadCI reads what the job knows of itself. The error lists every problem.
+func ReadCI(getenv func(string) string, _ func(string) ([]byte, error)) (CI, error) {
+	if getenv("GITLAB_CI") == "true" {
+		return readGitLab(getenv)
+	}
+	return CI{}, nil
+}

@@ -86,8 +86,10 @@ func newGitLabAPI(cfg GitLabConfig) (*gitlabAPI, error) {
 		gitlab.WithoutRetries(),                   // it would repeat a POST that GitLab has carried out, and so make two notes
 		gitlab.WithCustomLimiter(gitlabNoLimit{}), // it would sleep for as long as an answer's header says, without asking us
 	}
-	connect := gitlab.NewClient //lint:ignore SA1019 the successor is another module with the same API; moving there is a change of its own
+	//lint:ignore SA1019 the module has moved, with the same API; following it is a change of its own
+	connect := gitlab.NewClient
 	if cfg.Token == "" {
+		//lint:ignore SA1019 as above
 		connect = gitlab.NewJobClient
 	}
 	client, err := connect(cmp.Or(cfg.Token, cfg.JobToken), options...)

@@ -25,6 +25,7 @@ const (
 // gitlabAPI sends requests to one GitLab. All surfaces of a rollout share it, because GitLab limits the user and not the
 // object.
 type gitlabAPI struct {
+	//lint:ignore SA1019 the module has moved, with the same API; following it is a change of its own
 	client  *gitlab.Client
 	clock   clock.Clock
 	secrets httpx.Secrets

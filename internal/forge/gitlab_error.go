@@ -47,7 +47,7 @@ func (a *gitlabAPI) explain(resp *gitlab.Response, err error, within time.Durati
 	}
 	status := resp.StatusCode
 	if status < http.StatusMultipleChoices {
-		return &gitlabError{message: "GitLab's answer cannot be read", status: status, unsure: true}
+		return &gitlabError{message: "GitLab's answer cannot be read", status: status, transient: true, unsure: true}
 	}
 	return &gitlabError{
 		message: strings.TrimSpace(fmt.Sprintf("GitLab answers %d %s", status, http.StatusText(status))) + a.said(err),

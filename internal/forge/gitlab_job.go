@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/xanzy/go-gitlab"
+
+	"github.com/penstock-dev/penstock/internal/httpx"
 )
 
 // me returns the id of the user that the token belongs to: for a project access token, its bot.
@@ -73,14 +75,19 @@ func (a *gitlabAPI) ownJob(ctx context.Context) (*gitlab.Job, error) {
 
 func (a *gitlabAPI) project() int { return int(a.cfg.CI.RepositoryID) }
 
-// built returns what the pipeline runs on. Where the token may not read jobs, the environment has to do.
+// built returns what the pipeline runs on. Where the token may not read jobs, the environment has to do, from then on:
+// two answers would be two commits, each with a status of its own.
 func (a *gitlabAPI) built(ctx context.Context) (sha, ref string, tag bool, err error) {
 	job, err := a.ownJob(ctx)
-	switch {
-	case err == nil && job.Pipeline.Sha != "":
-		return job.Pipeline.Sha, job.Pipeline.Ref, job.Tag, nil
-	case err != nil && (gitlabStatusOf(err) == 0 || gitlabStatusOf(err) >= 500):
+	if status := gitlabStatusOf(err); err != nil && (status < 400 || httpx.Retryable(status)) {
 		return "", "", false, err
 	}
-	return a.cfg.CI.SHA, a.cfg.CI.Ref, false, nil
+	if err != nil || job.Pipeline.Sha == "" {
+		job = &gitlab.Job{}
+		job.Pipeline.Sha, job.Pipeline.Ref = a.cfg.CI.SHA, a.cfg.CI.Ref
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.job = job
+	}
+	return job.Pipeline.Sha, job.Pipeline.Ref, job.Tag, nil
 }

@@ -1,0 +1,393 @@
+package forge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+)
+
+// The world of the fake: one project, one pipeline, one job in it.
+const (
+	fakeProject  = 42
+	fakePipeline = 1001
+	fakeJob      = 5005
+	fakeSHA      = "1111111111111111111111111111111111111111"
+	fakeRef      = "checkout"
+)
+
+type (
+	fakeUser struct {
+		ID       int    `json:"id"`
+		Username string `json:"username"`
+	}
+	fakeStatus struct {
+		ID          int      `json:"id"`
+		Name        string   `json:"name"`
+		Status      string   `json:"status"`
+		Description string   `json:"description"`
+		TargetURL   string   `json:"target_url"`
+		PipelineID  int      `json:"pipeline_id"`
+		Author      fakeUser `json:"author"`
+	}
+	fakeNote struct {
+		ID     int      `json:"id"`
+		Body   string   `json:"body"`
+		System bool     `json:"system"`
+		Author fakeUser `json:"author"`
+	}
+	fakeDeployment struct {
+		ID          int      `json:"id"`
+		SHA         string   `json:"sha"`
+		Ref         string   `json:"ref"`
+		Tag         bool     `json:"tag"`
+		Status      string   `json:"status"`
+		Environment string   `json:"-"`
+		User        fakeUser `json:"user"`
+		Deployable  any      `json:"deployable"`
+	}
+	fakeRequest struct {
+		IID       int    `json:"iid"`
+		ProjectID int    `json:"project_id"`
+		State     string `json:"state"`
+		SHA       string `json:"sha"`
+		Merge     string `json:"merge_commit_sha"`
+		Squash    string `json:"squash_commit_sha"`
+		Source    string `json:"source_branch"`
+		Target    string `json:"target_branch"`
+	}
+	// fault is what happens to one request instead of, or after, being done.
+	fault struct {
+		status     int
+		retryAfter string
+		body       string
+		lost       bool // the request is carried out, and its answer never arrives
+	}
+	// fakeGitLab keeps state and enforces GitLab's limits. It is the client's transport, so that time may be false.
+	fakeGitLab struct {
+		t           *testing.T
+		mu          sync.Mutex
+		tokens      map[string]fakeUser
+		scopeless   bool // the token may only read
+		pipelineSHA string
+		pipelineRef string
+		tag         bool
+		statuses    []*fakeStatus
+		notes       map[int][]*fakeNote
+		requests    []fakeRequest
+		deployments []*fakeDeployment
+		faults      map[string][]fault // by method and the last part of the path, such as "POST notes"
+		obeyed      []string           // quick actions
+		log         []string
+		last        int
+	}
+)
+
+var (
+	bot   = fakeUser{7, "project_42_bot"}
+	human = fakeUser{9, "mallory"}
+)
+
+func newFakeGitLab(t *testing.T) *fakeGitLab {
+	t.Helper()
+	return &fakeGitLab{
+		t: t, tokens: map[string]fakeUser{"glpat-secret": bot, "job-secret": human}, notes: map[int][]*fakeNote{12: nil},
+		pipelineSHA: fakeSHA, pipelineRef: fakeRef, faults: map[string][]fault{}, last: 100,
+	}
+}
+
+// RoundTrip serves a request, unless a fault is due.
+func (f *fakeGitLab) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	parts := strings.Split(r.URL.Path, "/")
+	what := parts[len(parts)-1]
+	if _, err := strconv.Atoi(what); err == nil || what == f.pipelineSHA {
+		what = parts[len(parts)-2]
+	}
+	key := r.Method + " " + what
+	f.log = append(f.log, key)
+	answer := httptest.NewRecorder()
+	if due := f.faults[key]; len(due) > 0 {
+		f.faults[key] = due[1:]
+		if due[0].lost {
+			f.serve(answer, r)
+			return nil, io.ErrUnexpectedEOF
+		}
+		if due[0].status != 0 {
+			if due[0].retryAfter != "" {
+				answer.Header().Set("Retry-After", due[0].retryAfter)
+			}
+			answer.WriteHeader(due[0].status)
+			_, _ = answer.WriteString(due[0].body)
+			return reply(answer, r), nil
+		}
+	}
+	f.serve(answer, r)
+	return reply(answer, r), nil
+}
+
+func reply(answer *httptest.ResponseRecorder, r *http.Request) *http.Response {
+	resp := answer.Result()
+	resp.Request = r
+	return resp
+}
+
+// writes returns how often something was asked for that changes GitLab.
+func (f *fakeGitLab) count(key string) int {
+	n := 0
+	for _, line := range f.log {
+		if line == key {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *fakeGitLab) id() int { f.last++; return f.last }
+
+// errFake is an answer that is an error.
+type errFake struct {
+	status  int
+	message string
+}
+
+func (e errFake) Error() string { return e.message }
+
+func (f *fakeGitLab) serve(w http.ResponseWriter, r *http.Request) {
+	mux := http.NewServeMux()
+	project := fmt.Sprintf("/api/v4/projects/%d", fakeProject)
+	for pattern, handle := range map[string]func(*http.Request, fakeUser) (any, error){
+		"GET /api/v4/user":              func(_ *http.Request, u fakeUser) (any, error) { return u, nil },
+		"GET /api/v4/job":               f.getJob,
+		"GET " + project + "/jobs/{id}": f.getJob,
+		"GET " + project + "/repository/commits/{sha}/statuses":       f.listStatuses,
+		"POST " + project + "/statuses/{sha}":                         f.setStatus,
+		"GET " + project + "/repository/commits/{sha}/merge_requests": f.listRequests,
+		"GET " + project + "/merge_requests/{iid}/notes":              f.listNotes,
+		"POST " + project + "/merge_requests/{iid}/notes":             f.writeNote,
+		"PUT " + project + "/merge_requests/{iid}/notes/{id}":         f.writeNote,
+		"GET " + project + "/deployments":                             f.listDeployments,
+		"GET " + project + "/deployments/{id}":                        f.oneDeployment,
+		"POST " + project + "/deployments":                            f.makeDeployment,
+		"PUT " + project + "/deployments/{id}":                        f.oneDeployment,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, handle) })
+	}
+	if _, pattern := mux.Handler(r); pattern == "" {
+		f.t.Errorf("the fake knows no %s %s", r.Method, r.URL.Path)
+	}
+	mux.ServeHTTP(w, r)
+}
+
+func (f *fakeGitLab) answer(w http.ResponseWriter, r *http.Request, handle func(*http.Request, fakeUser) (any, error)) {
+	token := r.Header.Get("PRIVATE-TOKEN") + r.Header.Get("JOB-TOKEN")
+	user, known := f.tokens[token]
+	job := r.Header.Get("JOB-TOKEN") != ""
+	var value any
+	var err error
+	switch {
+	case !known, job && !strings.Contains(r.URL.Path, "/deployments") && r.URL.Path != "/api/v4/job", !job && r.URL.Path == "/api/v4/job":
+		err = errFake{401, "401 Unauthorized"}
+	case f.scopeless && r.Method != http.MethodGet:
+		err = errFake{403, "insufficient_scope"}
+	default:
+		value, err = handle(r, user)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if failed := (errFake{}); errors.As(err, &failed) {
+		w.WriteHeader(failed.status)
+		value = map[string]string{"message": failed.message}
+	} else if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusCreated)
+	}
+	if rows, ok := value.([]any); ok {
+		value = page(w, r, rows)
+	}
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+// page cuts a list as GitLab does: 20 a page, 100 at most.
+func page(w http.ResponseWriter, r *http.Request, rows []any) []any {
+	number, _ := strconv.Atoi(r.URL.Query().Get("page"))
+	size, _ := strconv.Atoi(r.URL.Query().Get("per_page"))
+	if number = max(number, 1); size == 0 {
+		size = 20
+	}
+	size = min(size, 100)
+	from := min((number-1)*size, len(rows))
+	to := min(from+size, len(rows))
+	if to < len(rows) {
+		w.Header().Set("X-Next-Page", strconv.Itoa(number+1))
+	}
+	return rows[from:to]
+}
+
+func rows[T any](all []T) []any {
+	out := make([]any, len(all))
+	for i, one := range all {
+		out[i] = one
+	}
+	return out
+}
+
+func (f *fakeGitLab) getJob(r *http.Request, u fakeUser) (any, error) {
+	if id := r.PathValue("id"); id != "" && id != strconv.Itoa(fakeJob) {
+		return nil, errFake{404, "404 Not found"}
+	}
+	return map[string]any{"id": fakeJob, "ref": f.pipelineRef, "tag": f.tag, "user": human,
+		"pipeline": map[string]any{"id": fakePipeline, "sha": f.pipelineSHA, "ref": f.pipelineRef}}, nil
+}
+
+func (f *fakeGitLab) listStatuses(r *http.Request, _ fakeUser) (any, error) {
+	var out []*fakeStatus
+	for _, s := range f.statuses {
+		if name := r.URL.Query().Get("name"); r.PathValue("sha") == f.pipelineSHA && (name == "" || name == s.Name) {
+			out = append(out, s)
+		}
+	}
+	return rows(out), nil
+}
+
+func (f *fakeGitLab) setStatus(r *http.Request, u fakeUser) (any, error) {
+	var in struct {
+		State, Name, Description string
+		Target                   string `json:"target_url"`
+		Ref                      string
+		Pipeline                 int `json:"pipeline_id"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	if in.Pipeline != fakePipeline || r.PathValue("sha") != f.pipelineSHA || in.Ref != "" && in.Ref != f.pipelineRef {
+		return nil, errFake{404, "404 Pipeline for pipeline_id, sha and ref Not Found"}
+	}
+	for _, text := range []string{in.Name, in.Description, in.Target} {
+		if utf8.RuneCountInString(text) > 255 {
+			return nil, errFake{400, "is too long (maximum is 255 characters)"}
+		}
+	}
+	var found *fakeStatus
+	for _, s := range f.statuses {
+		if s.Name == in.Name && s.Author == u && (s.Status == "pending" || s.Status == "running") {
+			found = s
+		}
+	}
+	if found == nil {
+		found = &fakeStatus{ID: f.id(), Name: in.Name, PipelineID: fakePipeline, Author: u}
+		f.statuses = append(f.statuses, found)
+	}
+	if in.State == found.Status || in.State == "pending" && found.Status == "running" {
+		return nil, errFake{400, fmt.Sprintf("Cannot transition status via :run from :%s", found.Status)}
+	}
+	found.Status, found.Description, found.TargetURL = in.State, in.Description, in.Target
+	return found, nil
+}
+
+func (f *fakeGitLab) listRequests(r *http.Request, _ fakeUser) (any, error) {
+	return rows(f.requests), nil
+}
+
+func (f *fakeGitLab) listNotes(r *http.Request, _ fakeUser) (any, error) {
+	iid, _ := strconv.Atoi(r.PathValue("iid"))
+	notes, ok := f.notes[iid]
+	if !ok {
+		return nil, errFake{404, "404 Not found"}
+	}
+	notes = slices.Clone(notes)
+	if r.URL.Query().Get("sort") != "asc" { // the newest first is what GitLab does
+		slices.Reverse(notes)
+	}
+	return rows(notes), nil
+}
+
+var (
+	quickAction = regexp.MustCompile(`(?m)^/\w+.*$`)
+	codeBlock   = regexp.MustCompile("(?ms)^```.*?\n.*?^```$")
+)
+
+func (f *fakeGitLab) writeNote(r *http.Request, u fakeUser) (any, error) {
+	iid, _ := strconv.Atoi(r.PathValue("iid"))
+	if _, ok := f.notes[iid]; !ok {
+		return nil, errFake{404, "404 Not found"}
+	}
+	var in struct{ Body string }
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	if utf8.RuneCountInString(in.Body) > 1_000_000 {
+		return nil, errFake{400, "note is too long"}
+	}
+	f.obeyed = append(f.obeyed, quickAction.FindAllString(codeBlock.ReplaceAllString(in.Body, ""), -1)...)
+	if r.Method == http.MethodPost {
+		note := &fakeNote{ID: f.id(), Body: in.Body, Author: u}
+		f.notes[iid] = append(f.notes[iid], note)
+		return note, nil
+	}
+	for _, note := range f.notes[iid] {
+		if strconv.Itoa(note.ID) == r.PathValue("id") {
+			if note.Author != u {
+				return nil, errFake{403, "403 Forbidden"}
+			}
+			note.Body = in.Body
+			return note, nil
+		}
+	}
+	return nil, errFake{404, "404 Not found"}
+}
+
+func (f *fakeGitLab) listDeployments(r *http.Request, _ fakeUser) (any, error) {
+	var out []*fakeDeployment
+	for _, d := range f.deployments {
+		if q := r.URL.Query(); d.Environment == q.Get("environment") && (q.Get("status") == "" || q.Get("status") == d.Status) {
+			out = append(out, d)
+		}
+	}
+	if r.URL.Query().Get("sort") == "desc" {
+		slices.Reverse(out)
+	}
+	return rows(out), nil
+}
+
+func (f *fakeGitLab) makeDeployment(r *http.Request, u fakeUser) (any, error) {
+	var in struct {
+		Environment, Ref, SHA, Status string
+		Tag                           *bool
+	}
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	if in.Environment == "" || in.Ref == "" || in.SHA == "" || in.Tag == nil || in.Status == "" {
+		return nil, errFake{400, "environment, sha, ref, tag or status is missing"}
+	}
+	d := &fakeDeployment{ID: f.id(), SHA: in.SHA, Ref: in.Ref, Tag: *in.Tag, Status: in.Status, Environment: in.Environment, User: u}
+	f.deployments = append(f.deployments, d)
+	return d, nil
+}
+
+func (f *fakeGitLab) oneDeployment(r *http.Request, _ fakeUser) (any, error) {
+	for _, d := range f.deployments {
+		if strconv.Itoa(d.ID) != r.PathValue("id") {
+			continue
+		}
+		if r.Method == http.MethodPut {
+			var in struct{ Status string }
+			_ = json.NewDecoder(r.Body).Decode(&in)
+			if d.Deployable != nil {
+				return nil, errFake{403, "403 Forbidden"}
+			}
+			if in.Status == d.Status {
+				return nil, errFake{400, "Status cannot transition via \"" + in.Status + "\""}
+			}
+			d.Status = in.Status
+		}
+		return d, nil
+	}
+	return nil, errFake{404, "404 Not found"}
+}
