@@ -106,12 +106,17 @@ type gitlabNoLimit struct{}
 
 func (gitlabNoLimit) Wait(context.Context) error { return nil }
 
+// gitlabAbsent is how often a surface is looked for in vain: GitLab's replicas may lag behind by a few seconds.
+const gitlabAbsent = 3
+
 // gitlabSurface is one object on GitLab. Once GitLab has denied it, it is off.
 type gitlabSurface struct {
 	name string
 	need string // what the token must have
 	show func(context.Context, Page) error
-	off  bool
+
+	off    bool
+	absent int // how often GitLab knew no such thing
 }
 
 // Name is what a warning calls it.
@@ -127,17 +132,24 @@ func (s *gitlabSurface) Show(ctx context.Context, p Page) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	switch failed.status {
-	case http.StatusUnauthorized:
+	switch {
+	case failed.transient:
+		return err
+	case failed.status == http.StatusUnauthorized:
 		s.off = true
 		return fmt.Errorf("no %s: GitLab does not accept the token; it may have expired: %w", s.name, err)
-	case http.StatusForbidden:
+	case failed.status == http.StatusForbidden:
 		s.off = true
 		return fmt.Errorf("no %s: the token needs %s: %w", s.name, s.need, err)
-	case http.StatusNotFound:
-		s.off = true
+	case failed.status == http.StatusNotFound:
+		if s.absent++; s.absent == gitlabAbsent {
+			s.off = true
+		}
+		if s.absent > 1 {
+			return nil
+		}
 		return fmt.Errorf("no %s: it does not exist, or the token needs %s to see it: %w", s.name, s.need, err)
-	case http.StatusUnprocessableEntity:
+	case failed.status == http.StatusUnprocessableEntity:
 		s.off = true // such as a pipeline that is full; asking again every two seconds changes nothing
 		return fmt.Errorf("no %s: %w", s.name, err)
 	}

@@ -59,12 +59,11 @@ func (a *gitlabAPI) call(ctx context.Context, c gitlabCall) error {
 		failed := a.explain(resp, err, within)
 		failed.unsure = failed.unsure && c.post
 		wait := gitlabBackoff << (try - 1)
-		switch {
-		case failed.status == http.StatusTooManyRequests:
-			a.pause(retryAfter(resp.Header, a.clock.Now(), gitlabPause))
-			wait = 0
-		case failed.status == http.StatusServiceUnavailable: // the maintenance mode says when it ends
-			wait = max(wait, retryAfter(resp.Header, a.clock.Now(), 0))
+		if failed.status == http.StatusTooManyRequests {
+			a.pause(gitlabRetryAfter(resp.Header, a.clock.Now(), gitlabPause))
+			wait = 0 // turn waits, for every surface
+		} else if resp != nil { // maintenance mode says when it ends, and a ban of our address when it is lifted
+			a.pause(gitlabRetryAfter(resp.Header, a.clock.Now(), 0))
 		}
 		if !failed.transient || failed.unsure || try == gitlabTries || a.sleep(ctx, wait) != nil {
 			return fmt.Errorf("%s: %w", c.what, failed)
@@ -76,7 +75,7 @@ func (a *gitlabAPI) call(ctx context.Context, c gitlabCall) error {
 func (a *gitlabAPI) settle(ctx context.Context, write func(context.Context) error) error {
 	for try := 1; ; try++ {
 		err := write(ctx)
-		if !unsure(err) || try == gitlabTries || a.sleep(ctx, gitlabBackoff<<(try-1)) != nil {
+		if !gitlabUnsure(err) || try == gitlabTries || a.sleep(ctx, gitlabBackoff<<(try-1)) != nil {
 			return err
 		}
 	}
@@ -122,8 +121,8 @@ func (a *gitlabAPI) sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// retryAfter reads how long a server wants us to wait: seconds, or a date.
-func retryAfter(h http.Header, now time.Time, otherwise time.Duration) time.Duration {
+// gitlabRetryAfter reads how long a server wants us to wait: seconds, or a date.
+func gitlabRetryAfter(h http.Header, now time.Time, otherwise time.Duration) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 && seconds <= 24*3600 {
 		return time.Duration(seconds) * time.Second

@@ -20,7 +20,7 @@ func gitlabBranch() map[string]string {
 	}
 }
 
-func wantBranch() forge.CI {
+func wantGitLabBranch() forge.CI {
 	return forge.CI{
 		Platform: forge.PlatformGitLab, Server: "https://gitlab.test/git", API: "https://gitlab.test/git/api/v4",
 		RepositoryID: 42, Repository: "group/sub/web", SHA: fakeSHA, Ref: "main", Event: "push",
@@ -66,7 +66,7 @@ func TestGitLabPipelines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env, want := gitlabBranch(), wantBranch()
+			env, want := gitlabBranch(), wantGitLabBranch()
 			maps.Copy(env, c.env)
 			c.want(&want)
 			got, err := forge.ReadCI(func(name string) string { return env[name] }, nil)
@@ -88,7 +88,7 @@ func TestGitLabVariablesThatAreWrongAreAllNamed(t *testing.T) {
 		"GITLAB_USER_ID": "ada", "CI_MERGE_REQUEST_IID": "0", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "HEAD", "CI_COMMIT_REF_NAME": "",
 	})
 	got, err := forge.ReadCI(func(name string) string { return env[name] }, nil)
-	mention(t, err, `CI_PROJECT_ID: "web" is not a whole number above 0`, `CI_API_V4_URL: "gitlab.test"`, `CI_COMMIT_SHA: "main"`,
+	gitlabMention(t, err, `CI_PROJECT_ID: "web" is not a whole number above 0`, `CI_API_V4_URL: "gitlab.test"`, `CI_COMMIT_SHA: "main"`,
 		"CI_PIPELINE_ID: is not set", `CI_JOB_ID: "-1"`, `GITLAB_USER_ID: "ada"`, `CI_MERGE_REQUEST_IID: "0"`, "CI_MERGE_REQUEST_PROJECT_ID: is not set",
 		`CI_MERGE_REQUEST_SOURCE_BRANCH_SHA: "HEAD"`, "CI_COMMIT_REF_NAME: is not set")
 	if diff := cmp.Diff(forge.CI{}, got); diff != "" {

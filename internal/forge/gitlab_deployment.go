@@ -114,7 +114,7 @@ func (d *gitlabDeployment) create(ctx context.Context, want gitlab.DeploymentSta
 		return resp, err
 	}})
 	if err != nil {
-		if unsure(err) {
+		if gitlabUnsure(err) {
 			d.looked, d.lost = false, want
 		}
 		return err

@@ -26,7 +26,7 @@ func (e *gitlabError) Error() string { return e.message }
 
 func (e *gitlabError) Unwrap() error { return e.cause }
 
-func unsure(err error) bool {
+func gitlabUnsure(err error) bool {
 	failed := (*gitlabError)(nil)
 	return errors.As(err, &failed) && failed.unsure
 }
@@ -52,13 +52,18 @@ func (a *gitlabAPI) explain(resp *gitlab.Response, err error, within time.Durati
 	return &gitlabError{
 		message: strings.TrimSpace(fmt.Sprintf("GitLab answers %d %s", status, http.StatusText(status))) + a.said(err),
 		status:  status,
-		// GitLab locks a commit while it writes a status: 409 means that another job wrote for very long.
-		transient: httpx.Retryable(status) || status == http.StatusConflict,
+		// GitLab locks a commit while it writes a status: 409 means that another job wrote for very long. A 403 that says
+		// when to come back is a limit and no denial.
+		transient: httpx.Retryable(status) || status == http.StatusConflict || gitlabLimited(resp),
 		unsure:    status >= http.StatusInternalServerError || status == http.StatusRequestTimeout,
 	}
 }
 
-const maxSaid = 300
+func gitlabLimited(resp *gitlab.Response) bool {
+	return resp.StatusCode == http.StatusForbidden && resp.Header.Get("Retry-After") != ""
+}
+
+const gitlabMaxSaid = 300
 
 // said returns GitLab's own words. A page of HTML, as proxies send, is no words.
 func (a *gitlabAPI) said(err error) string {
@@ -66,11 +71,11 @@ func (a *gitlabAPI) said(err error) string {
 	if !errors.As(err, &answer) || answer.Message == "" || strings.HasPrefix(answer.Message, "failed to parse unknown error format") {
 		return ""
 	}
-	return ": " + cut(report.Clean(a.secrets.Hide(httpx.Redact(answer.Message))), maxSaid)
+	return ": " + gitlabCut(report.Clean(a.secrets.Hide(httpx.Redact(answer.Message))), gitlabMaxSaid)
 }
 
-// cut shortens text to at most n characters; GitLab counts characters, not bytes.
-func cut(text string, n int) string {
+// gitlabCut shortens text to at most n characters; GitLab counts characters, not bytes.
+func gitlabCut(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}

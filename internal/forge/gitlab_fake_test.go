@@ -65,8 +65,8 @@ type (
 		Source    string `json:"source_branch"`
 		Target    string `json:"target_branch"`
 	}
-	// fault is what happens to one request instead of, or after, being done.
-	fault struct {
+	// gitlabFault is what happens to one request instead of, or after, being done.
+	gitlabFault struct {
 		status     int
 		retryAfter string
 		body       string
@@ -85,23 +85,23 @@ type (
 		notes       map[int][]*fakeNote
 		requests    []fakeRequest
 		deployments []*fakeDeployment
-		faults      map[string][]fault // by method and the last part of the path, such as "POST notes"
-		obeyed      []string           // quick actions
+		faults      map[string][]gitlabFault // by method and the last part of the path, such as "POST notes"
+		obeyed      []string                 // quick actions
 		log         []string
 		last        int
 	}
 )
 
 var (
-	bot   = fakeUser{7, "project_42_bot"}
-	human = fakeUser{9, "mallory"}
+	gitlabBot   = fakeUser{7, "project_42_bot"}
+	gitlabHuman = fakeUser{9, "mallory"}
 )
 
 func newFakeGitLab(t *testing.T) *fakeGitLab {
 	t.Helper()
 	return &fakeGitLab{
-		t: t, tokens: map[string]fakeUser{"glpat-secret": bot, "job-secret": human}, notes: map[int][]*fakeNote{12: nil},
-		pipelineSHA: fakeSHA, pipelineRef: fakeRef, faults: map[string][]fault{}, last: 100,
+		t: t, tokens: map[string]fakeUser{"glpat-secret": gitlabBot, "job-secret": gitlabHuman}, notes: map[int][]*fakeNote{12: nil},
+		pipelineSHA: fakeSHA, pipelineRef: fakeRef, faults: map[string][]gitlabFault{}, last: 100,
 	}
 }
 
@@ -132,20 +132,20 @@ func (f *fakeGitLab) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 			answer.WriteHeader(due[0].status)
 			_, _ = answer.WriteString(due[0].body)
-			return reply(answer, r), nil
+			return gitlabReply(answer, r), nil
 		}
 	}
 	f.serve(answer, r)
-	return reply(answer, r), nil
+	return gitlabReply(answer, r), nil
 }
 
-func reply(answer *httptest.ResponseRecorder, r *http.Request) *http.Response {
+func gitlabReply(answer *httptest.ResponseRecorder, r *http.Request) *http.Response {
 	resp := answer.Result()
 	resp.Request = r
 	return resp
 }
 
-// writes returns how often something was asked for that changes GitLab.
+// count returns how often something was asked for.
 func (f *fakeGitLab) count(key string) int {
 	n := 0
 	for _, line := range f.log {
@@ -158,13 +158,13 @@ func (f *fakeGitLab) count(key string) int {
 
 func (f *fakeGitLab) id() int { f.last++; return f.last }
 
-// errFake is an answer that is an error.
-type errFake struct {
+// gitlabErrFake is an answer that is an error.
+type gitlabErrFake struct {
 	status  int
 	message string
 }
 
-func (e errFake) Error() string { return e.message }
+func (e gitlabErrFake) Error() string { return e.message }
 
 func (f *fakeGitLab) serve(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
@@ -200,42 +200,42 @@ func (f *fakeGitLab) answer(w http.ResponseWriter, r *http.Request, handle func(
 	var err error
 	switch {
 	case !known, job && !strings.Contains(r.URL.Path, "/deployments") && r.URL.Path != "/api/v4/job", !job && r.URL.Path == "/api/v4/job":
-		err = errFake{401, "401 Unauthorized"}
+		err = gitlabErrFake{401, "401 Unauthorized"}
 	case f.scopeless && r.Method != http.MethodGet:
-		err = errFake{403, "insufficient_scope"}
+		err = gitlabErrFake{403, "insufficient_scope"}
 	default:
 		value, err = handle(r, user)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if failed := (errFake{}); errors.As(err, &failed) {
-		w.WriteHeader(failed.status)
-		value = map[string]string{"message": failed.message}
+	if gitlabFailed := (gitlabErrFake{}); errors.As(err, &gitlabFailed) {
+		w.WriteHeader(gitlabFailed.status)
+		value = map[string]string{"message": gitlabFailed.message}
 	} else if r.Method == http.MethodPost {
 		w.WriteHeader(http.StatusCreated)
 	}
-	if rows, ok := value.([]any); ok {
-		value = page(w, r, rows)
+	if gitlabRows, ok := value.([]any); ok {
+		value = gitlabPage(w, r, gitlabRows)
 	}
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// page cuts a list as GitLab does: 20 a page, 100 at most.
-func page(w http.ResponseWriter, r *http.Request, rows []any) []any {
+// gitlabPage cuts a list as GitLab does: 20 a page, 100 at most.
+func gitlabPage(w http.ResponseWriter, r *http.Request, gitlabRows []any) []any {
 	number, _ := strconv.Atoi(r.URL.Query().Get("page"))
 	size, _ := strconv.Atoi(r.URL.Query().Get("per_page"))
 	if number = max(number, 1); size == 0 {
 		size = 20
 	}
 	size = min(size, 100)
-	from := min((number-1)*size, len(rows))
-	to := min(from+size, len(rows))
-	if to < len(rows) {
+	from := min((number-1)*size, len(gitlabRows))
+	to := min(from+size, len(gitlabRows))
+	if to < len(gitlabRows) {
 		w.Header().Set("X-Next-Page", strconv.Itoa(number+1))
 	}
-	return rows[from:to]
+	return gitlabRows[from:to]
 }
 
-func rows[T any](all []T) []any {
+func gitlabRows[T any](all []T) []any {
 	out := make([]any, len(all))
 	for i, one := range all {
 		out[i] = one
@@ -245,9 +245,9 @@ func rows[T any](all []T) []any {
 
 func (f *fakeGitLab) getJob(r *http.Request, u fakeUser) (any, error) {
 	if id := r.PathValue("id"); id != "" && id != strconv.Itoa(fakeJob) {
-		return nil, errFake{404, "404 Not found"}
+		return nil, gitlabErrFake{404, "404 Not found"}
 	}
-	return map[string]any{"id": fakeJob, "ref": f.pipelineRef, "tag": f.tag, "user": human,
+	return map[string]any{"id": fakeJob, "ref": f.pipelineRef, "tag": f.tag, "user": gitlabHuman,
 		"pipeline": map[string]any{"id": fakePipeline, "sha": f.pipelineSHA, "ref": f.pipelineRef}}, nil
 }
 
@@ -258,7 +258,7 @@ func (f *fakeGitLab) listStatuses(r *http.Request, _ fakeUser) (any, error) {
 			out = append(out, s)
 		}
 	}
-	return rows(out), nil
+	return gitlabRows(out), nil
 }
 
 func (f *fakeGitLab) setStatus(r *http.Request, u fakeUser) (any, error) {
@@ -270,11 +270,11 @@ func (f *fakeGitLab) setStatus(r *http.Request, u fakeUser) (any, error) {
 	}
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	if in.Pipeline != fakePipeline || r.PathValue("sha") != f.pipelineSHA || in.Ref != "" && in.Ref != f.pipelineRef {
-		return nil, errFake{404, "404 Pipeline for pipeline_id, sha and ref Not Found"}
+		return nil, gitlabErrFake{404, "404 Pipeline for pipeline_id, sha and ref Not Found"}
 	}
 	for _, text := range []string{in.Name, in.Description, in.Target} {
 		if utf8.RuneCountInString(text) > 255 {
-			return nil, errFake{400, "is too long (maximum is 255 characters)"}
+			return nil, gitlabErrFake{400, "is too long (maximum is 255 characters)"}
 		}
 	}
 	var found *fakeStatus
@@ -288,45 +288,45 @@ func (f *fakeGitLab) setStatus(r *http.Request, u fakeUser) (any, error) {
 		f.statuses = append(f.statuses, found)
 	}
 	if in.State == found.Status || in.State == "pending" && found.Status == "running" {
-		return nil, errFake{400, fmt.Sprintf("Cannot transition status via :run from :%s", found.Status)}
+		return nil, gitlabErrFake{400, fmt.Sprintf("Cannot transition status via :run from :%s", found.Status)}
 	}
 	found.Status, found.Description, found.TargetURL = in.State, in.Description, in.Target
 	return found, nil
 }
 
 func (f *fakeGitLab) listRequests(r *http.Request, _ fakeUser) (any, error) {
-	return rows(f.requests), nil
+	return gitlabRows(f.requests), nil
 }
 
 func (f *fakeGitLab) listNotes(r *http.Request, _ fakeUser) (any, error) {
 	iid, _ := strconv.Atoi(r.PathValue("iid"))
 	notes, ok := f.notes[iid]
 	if !ok {
-		return nil, errFake{404, "404 Not found"}
+		return nil, gitlabErrFake{404, "404 Not found"}
 	}
 	notes = slices.Clone(notes)
 	if r.URL.Query().Get("sort") != "asc" { // the newest first is what GitLab does
 		slices.Reverse(notes)
 	}
-	return rows(notes), nil
+	return gitlabRows(notes), nil
 }
 
 var (
-	quickAction = regexp.MustCompile(`(?m)^/\w+.*$`)
-	codeBlock   = regexp.MustCompile("(?ms)^```.*?\n.*?^```$")
+	gitlabQuickAction = regexp.MustCompile(`(?m)^/\w+.*$`)
+	gitlabCodeBlock   = regexp.MustCompile("(?ms)^```.*?\n.*?^```$")
 )
 
 func (f *fakeGitLab) writeNote(r *http.Request, u fakeUser) (any, error) {
 	iid, _ := strconv.Atoi(r.PathValue("iid"))
 	if _, ok := f.notes[iid]; !ok {
-		return nil, errFake{404, "404 Not found"}
+		return nil, gitlabErrFake{404, "404 Not found"}
 	}
 	var in struct{ Body string }
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	if utf8.RuneCountInString(in.Body) > 1_000_000 {
-		return nil, errFake{400, "note is too long"}
+		return nil, gitlabErrFake{400, "note is too long"}
 	}
-	f.obeyed = append(f.obeyed, quickAction.FindAllString(codeBlock.ReplaceAllString(in.Body, ""), -1)...)
+	f.obeyed = append(f.obeyed, gitlabQuickAction.FindAllString(gitlabCodeBlock.ReplaceAllString(in.Body, ""), -1)...)
 	if r.Method == http.MethodPost {
 		note := &fakeNote{ID: f.id(), Body: in.Body, Author: u}
 		f.notes[iid] = append(f.notes[iid], note)
@@ -335,13 +335,13 @@ func (f *fakeGitLab) writeNote(r *http.Request, u fakeUser) (any, error) {
 	for _, note := range f.notes[iid] {
 		if strconv.Itoa(note.ID) == r.PathValue("id") {
 			if note.Author != u {
-				return nil, errFake{403, "403 Forbidden"}
+				return nil, gitlabErrFake{403, "403 Forbidden"}
 			}
 			note.Body = in.Body
 			return note, nil
 		}
 	}
-	return nil, errFake{404, "404 Not found"}
+	return nil, gitlabErrFake{404, "404 Not found"}
 }
 
 func (f *fakeGitLab) listDeployments(r *http.Request, _ fakeUser) (any, error) {
@@ -354,7 +354,7 @@ func (f *fakeGitLab) listDeployments(r *http.Request, _ fakeUser) (any, error) {
 	if r.URL.Query().Get("sort") == "desc" {
 		slices.Reverse(out)
 	}
-	return rows(out), nil
+	return gitlabRows(out), nil
 }
 
 func (f *fakeGitLab) makeDeployment(r *http.Request, u fakeUser) (any, error) {
@@ -364,7 +364,7 @@ func (f *fakeGitLab) makeDeployment(r *http.Request, u fakeUser) (any, error) {
 	}
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	if in.Environment == "" || in.Ref == "" || in.SHA == "" || in.Tag == nil || in.Status == "" {
-		return nil, errFake{400, "environment, sha, ref, tag or status is missing"}
+		return nil, gitlabErrFake{400, "environment, sha, ref, tag or status is missing"}
 	}
 	d := &fakeDeployment{ID: f.id(), SHA: in.SHA, Ref: in.Ref, Tag: *in.Tag, Status: in.Status, Environment: in.Environment, User: u}
 	f.deployments = append(f.deployments, d)
@@ -380,14 +380,14 @@ func (f *fakeGitLab) oneDeployment(r *http.Request, _ fakeUser) (any, error) {
 			var in struct{ Status string }
 			_ = json.NewDecoder(r.Body).Decode(&in)
 			if d.Deployable != nil {
-				return nil, errFake{403, "403 Forbidden"}
+				return nil, gitlabErrFake{403, "403 Forbidden"}
 			}
 			if in.Status == d.Status {
-				return nil, errFake{400, "Status cannot transition via \"" + in.Status + "\""}
+				return nil, gitlabErrFake{400, "Status cannot transition via \"" + in.Status + "\""}
 			}
 			d.Status = in.Status
 		}
 		return d, nil
 	}
-	return nil, errFake{404, "404 Not found"}
+	return nil, gitlabErrFake{404, "404 Not found"}
 }

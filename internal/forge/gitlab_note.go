@@ -49,7 +49,7 @@ func (n *gitlabNote) show(ctx context.Context, p Page) error {
 			return nil
 		}
 	}
-	body := cut(n.marker+"\n"+withoutQuickActions(strings.ReplaceAll(p.Body, "\r\n", "\n")), gitlabNoteMax)
+	body := gitlabCut(n.marker+"\n"+withoutQuickActions(strings.ReplaceAll(p.Body, "\r\n", "\n")), gitlabNoteMax)
 	return n.api.settle(ctx, func(ctx context.Context) error { return n.reach(ctx, strings.TrimSpace(body)) })
 }
 
@@ -135,7 +135,7 @@ func (n *gitlabNote) edit(ctx context.Context, body string) error {
 func withoutQuickActions(body string) string {
 	lines := strings.Split(body, "\n")
 	for i := 0; i < len(lines); i++ {
-		if end := fenceEnd(lines, i); end > i {
+		if end := gitlabFenceEnd(lines, i); end > i {
 			i = end
 		} else if strings.HasPrefix(lines[i], "/") {
 			lines[i] = `\` + lines[i]
@@ -144,9 +144,9 @@ func withoutQuickActions(body string) string {
 	return strings.Join(lines, "\n")
 }
 
-// fenceEnd returns the line that closes the block of code that line i opens, 0 when it opens none. It knows the plain
+// gitlabFenceEnd returns the line that closes the block of code that line i opens, 0 when it opens none. It knows the plain
 // form only: of any other we are not sure that GitLab sees the same block.
-func fenceEnd(lines []string, i int) int {
+func gitlabFenceEnd(lines []string, i int) int {
 	info, fenced := strings.CutPrefix(lines[i], "```")
 	if !fenced || strings.Contains(info, "`") {
 		return 0

@@ -12,15 +12,15 @@ import (
 	"github.com/penstock-dev/penstock/internal/forge"
 )
 
-const marker = "<!-- penstock:rollout shop/web/shop/web -->"
+const gitlabMarker = "<!-- penstock:rollout shop/web/shop/web -->"
 
-func noteOf(t *testing.T, f *fakeGitLab) forge.Surface {
+func gitlabNoteOf(t *testing.T, f *fakeGitLab) forge.Surface {
 	t.Helper()
-	byName, _ := surfaces(t, gitlabConfig(f))
+	byName, _ := gitlabSurfaces(t, gitlabConfig(f))
 	return byName["merge request note"]
 }
 
-func wantNotes(t *testing.T, notes []*fakeNote, want ...string) {
+func gitlabWantNotes(t *testing.T, notes []*fakeNote, want ...string) {
 	t.Helper()
 	var got []string
 	for _, n := range notes {
@@ -31,26 +31,26 @@ func wantNotes(t *testing.T, notes []*fakeNote, want ...string) {
 	}
 }
 
-func TestNoteIsEditedInPlace(t *testing.T) {
+func TestGitLabNoteIsEditedInPlace(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
-	show(t, noteOf(t, f), step, step, step50)
-	show(t, noteOf(t, f), step50, done) // the job is run again
-	wantNotes(t, f.notes[12], "project_42_bot: "+marker+"\npromoted")
+	gitlabShow(t, gitlabNoteOf(t, f), gitlabStep, gitlabStep, gitlabStep50)
+	gitlabShow(t, gitlabNoteOf(t, f), gitlabStep50, gitlabDone) // the job is run again
+	gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\npromoted")
 	if made, edited := f.count("POST notes"), f.count("PUT notes"); made != 1 || edited != 2 {
 		t.Errorf("made %d, edited %d: what did not change is not written", made, edited)
 	}
 }
 
-func TestNoteIsFoundOnPageThree(t *testing.T) {
+func TestGitLabNoteIsFoundOnPageThree(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
 	for i := range 130 {
-		f.notes[12] = append(f.notes[12], &fakeNote{ID: i + 1, Body: fmt.Sprint("note ", i), Author: human})
+		f.notes[12] = append(f.notes[12], &fakeNote{ID: i + 1, Body: fmt.Sprint("note ", i), Author: gitlabHuman})
 	}
-	f.notes[12] = append(f.notes[12], &fakeNote{ID: 131, Body: marker + "\r\nold", Author: bot}, &fakeNote{ID: 132, Body: "thanks", Author: human})
-	show(t, noteOf(t, f), step)
-	if got := f.notes[12][130].Body; len(f.notes[12]) != 132 || got != marker+"\nthirty percent" {
+	f.notes[12] = append(f.notes[12], &fakeNote{ID: 131, Body: gitlabMarker + "\r\nold", Author: gitlabBot}, &fakeNote{ID: 132, Body: "thanks", Author: gitlabHuman})
+	gitlabShow(t, gitlabNoteOf(t, f), gitlabStep)
+	if got := f.notes[12][130].Body; len(f.notes[12]) != 132 || got != gitlabMarker+"\nthirty percent" {
 		t.Errorf("%d notes, ours is %q", len(f.notes[12]), got)
 	}
 	if pages := f.count("GET notes"); pages != 3 {
@@ -58,85 +58,85 @@ func TestNoteIsFoundOnPageThree(t *testing.T) {
 	}
 }
 
-func TestOnlyANoteOfOurOwnUserCounts(t *testing.T) {
+func TestGitLabOnlyANoteOfOurOwnUserCounts(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
 	others := []*fakeNote{
-		{ID: 1, Body: marker + "\nmine!", Author: human},
-		{ID: 2, Body: marker + "\nmarked this as ready", Author: bot, System: true},
-		{ID: 3, Body: "> " + marker, Author: bot},
-		{ID: 4, Body: "<!-- penstock:rollout shop/web/shop/web-2 -->\nanother canary", Author: bot},
+		{ID: 1, Body: gitlabMarker + "\nmine!", Author: gitlabHuman},
+		{ID: 2, Body: gitlabMarker + "\nmarked this as ready", Author: gitlabBot, System: true},
+		{ID: 3, Body: "> " + gitlabMarker, Author: gitlabBot},
+		{ID: 4, Body: "<!-- penstock:rollout shop/web/shop/web-2 -->\nanother canary", Author: gitlabBot},
 	}
 	f.notes[12] = others
-	show(t, noteOf(t, f), step)
-	wantNotes(t, f.notes[12][4:], "project_42_bot: "+marker+"\nthirty percent")
-	if f.notes[12][0].Body != marker+"\nmine!" {
+	gitlabShow(t, gitlabNoteOf(t, f), gitlabStep)
+	gitlabWantNotes(t, f.notes[12][4:], "project_42_bot: "+gitlabMarker+"\nthirty percent")
+	if f.notes[12][0].Body != gitlabMarker+"\nmine!" {
 		t.Error("another user's note was edited")
 	}
 }
 
-func TestDeletedNoteIsWrittenAnew(t *testing.T) {
+func TestGitLabDeletedNoteIsWrittenAnew(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
-	n := noteOf(t, f)
-	show(t, n, step)
+	n := gitlabNoteOf(t, f)
+	gitlabShow(t, n, gitlabStep)
 	f.notes[12] = []*fakeNote{}
-	show(t, n, step50)
-	wantNotes(t, f.notes[12], "project_42_bot: "+marker+"\nfifty percent")
+	gitlabShow(t, n, gitlabStep50)
+	gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\nfifty percent")
 }
 
-func TestLostAnswerMakesNoSecondNote(t *testing.T) {
+func TestGitLabLostAnswerMakesNoSecondNote(t *testing.T) {
 	t.Parallel()
-	for _, due := range []fault{{lost: true}, {status: 500}, {status: 201, body: "<html>"}} {
+	for _, due := range []gitlabFault{{lost: true}, {status: 500}, {status: 201, body: "<html>"}} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFakeGitLab(t)
-			f.faults["POST notes"] = []fault{due, due}
-			f.faults["PUT notes"] = []fault{due}
-			show(t, noteOf(t, f), step, step50, done)
-			wantNotes(t, f.notes[12], "project_42_bot: "+marker+"\npromoted")
+			f.faults["POST notes"] = []gitlabFault{due, due}
+			f.faults["PUT notes"] = []gitlabFault{due}
+			gitlabShow(t, gitlabNoteOf(t, f), gitlabStep, gitlabStep50, gitlabDone)
+			gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\npromoted")
 		})
 	}
 }
 
-func TestLostAnswerOfAllTriesIsLookedUpByTheNextPage(t *testing.T) {
+func TestGitLabLostAnswerOfAllTriesIsLookedUpByTheNextPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeGitLab(t)
-		f.faults["POST notes"] = []fault{{lost: true}}
-		f.faults["GET notes"] = []fault{{}, {status: 500}, {status: 500}, {status: 500}, {status: 500}}
-		n := noteOf(t, f)
-		mention(t, n.Show(t.Context(), step), "read the merge request's notes", "500")
-		show(t, n, done)
-		wantNotes(t, f.notes[12], "project_42_bot: "+marker+"\npromoted")
+		f.faults["POST notes"] = []gitlabFault{{lost: true}}
+		f.faults["GET notes"] = []gitlabFault{{}, {status: 500}, {status: 500}, {status: 500}, {status: 500}}
+		n := gitlabNoteOf(t, f)
+		gitlabMention(t, n.Show(t.Context(), gitlabStep), "read the merge request's notes", "500")
+		gitlabShow(t, n, gitlabDone)
+		gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\npromoted")
 	})
 }
 
-func TestNoteGivesGitLabNoCommand(t *testing.T) {
+func TestGitLabNoteGivesGitLabNoCommand(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
 	block := "```text\n/canary approve 01J-1-abc\n```"
 	for _, body := range []string{
 		"/merge", "a\n/approve\n/close", "a\r\n/merge\r\n", block + "\n/merge", "```\n/merge", "``` `x`\n/merge\n```", "~~~\n/merge\n~~~", "````\n```\n/merge\n````",
 	} {
-		show(t, noteOf(t, f), forge.Page{Body: body, State: forge.InProgress})
+		gitlabShow(t, gitlabNoteOf(t, f), forge.Page{Body: body, State: forge.InProgress})
 	}
 	if len(f.obeyed) > 0 {
 		t.Errorf("GitLab obeyed %q", f.obeyed)
 	}
-	show(t, noteOf(t, f), forge.Page{Body: "Approve:\n" + block + "\n/home", State: forge.InProgress})
-	wantNotes(t, f.notes[12], "project_42_bot: "+marker+"\nApprove:\n"+block+"\n\\/home")
+	gitlabShow(t, gitlabNoteOf(t, f), forge.Page{Body: "Approve:\n" + block + "\n/home", State: forge.InProgress})
+	gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\nApprove:\n"+block+"\n\\/home")
 }
 
-func TestLongNoteIsCut(t *testing.T) {
+func TestGitLabLongNoteIsCut(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
-	show(t, noteOf(t, f), forge.Page{Body: strings.Repeat("ä", 1_000_001), State: forge.InProgress}, forge.Page{Body: " \n", State: forge.InProgress})
+	gitlabShow(t, gitlabNoteOf(t, f), forge.Page{Body: strings.Repeat("ä", 1_000_001), State: forge.InProgress}, forge.Page{Body: " \n", State: forge.InProgress})
 	if len(f.notes[12]) != 1 || !strings.HasSuffix(f.notes[12][0].Body, "ä…") {
 		t.Errorf("%d notes", len(f.notes[12]))
 	}
 }
 
-func TestRequestIsFoundByCommit(t *testing.T) {
+func TestGitLabRequestIsFoundByCommit(t *testing.T) {
 	t.Parallel()
 	old := strings.Repeat("9", 40)
 	many := func(last fakeRequest) (all []fakeRequest) {
@@ -174,8 +174,8 @@ func TestRequestIsFoundByCommit(t *testing.T) {
 			f.requests, f.notes = c.requests, map[int][]*fakeNote{2: nil, 3: nil, 4: nil, 5: nil}
 			cfg := gitlabConfig(f)
 			cfg.CI.Request, cfg.CI.Ref = 0, c.ref
-			byName, _ := surfaces(t, cfg)
-			show(t, byName["merge request note"], step)
+			byName, _ := gitlabSurfaces(t, cfg)
+			gitlabShow(t, byName["merge request note"], gitlabStep)
 			got := 0
 			for iid, notes := range f.notes {
 				if len(notes) > 0 {
@@ -189,23 +189,23 @@ func TestRequestIsFoundByCommit(t *testing.T) {
 	}
 }
 
-func TestRequestThatIsOpenedLaterIsFound(t *testing.T) {
+func TestGitLabRequestThatIsOpenedLaterIsFound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeGitLab(t)
 		cfg := gitlabConfig(f)
 		cfg.CI.Request = 0
-		byName, _ := surfaces(t, cfg)
+		byName, _ := gitlabSurfaces(t, cfg)
 		n := byName["merge request note"]
-		show(t, n, step, step50)
+		gitlabShow(t, n, gitlabStep, gitlabStep50)
 		if asked := f.count("GET merge_requests"); asked != 1 {
 			t.Errorf("asked %d times within a moment", asked)
 		}
 		f.requests = []fakeRequest{{IID: 12, ProjectID: fakeProject, State: "opened", SHA: fakeSHA, Source: fakeRef}}
-		show(t, n, step50)
-		wantNotes(t, f.notes[12])
+		gitlabShow(t, n, gitlabStep50)
+		gitlabWantNotes(t, f.notes[12])
 		time.Sleep(time.Minute)
-		show(t, n, step50)
-		wantNotes(t, f.notes[12], "project_42_bot: "+marker+"\nfifty percent")
+		gitlabShow(t, n, gitlabStep50)
+		gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\nfifty percent")
 	})
 }

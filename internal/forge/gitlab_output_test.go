@@ -14,7 +14,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/forge"
 )
 
-func TestDotenv(t *testing.T) {
+func TestGitLabDotenv(t *testing.T) {
 	t.Parallel()
 	text, err := forge.GitLabDotenv(map[string]string{"state": "promoted", "rollout-id": "01J", "report-url": "https://gitlab.test/a?b=c#d", "failed-checks": "", "reason": `"99.8%" of 'web' # fine`})
 	if err != nil {
@@ -26,7 +26,7 @@ func TestDotenv(t *testing.T) {
 	}
 }
 
-func TestDotenvLeavesOutWhatGitLabWouldRefuseOrChange(t *testing.T) {
+func TestGitLabDotenvLeavesOutWhatGitLabWouldRefuseOrChange(t *testing.T) {
 	t.Parallel()
 	text, err := forge.GitLabDotenv(map[string]string{
 		"state": "promoted", "line": "a\nPENSTOCK_STATE=b", "return": "a\rb", "dollar": "$CI_JOB_TOKEN", "blank": " a", "bytes": "\xff", "b=c": "d", "nul": "a\x00b",
@@ -34,41 +34,41 @@ func TestDotenvLeavesOutWhatGitLabWouldRefuseOrChange(t *testing.T) {
 	if diff := cmp.Diff("PENSTOCK_STATE=promoted\n", text); diff != "" {
 		t.Error(diff)
 	}
-	mention(t, err, `"line" is left out: its value has more than one line`, `"return"`, `"dollar" is left out: its value has a $`, `"blank"`, `"bytes"`, `"b=c"`, `"nul"`)
+	gitlabMention(t, err, `"line" is left out: its value has more than one line`, `"return"`, `"dollar" is left out: its value has a $`, `"blank"`, `"bytes"`, `"b=c"`, `"nul"`)
 }
 
-func TestDotenvKeepsGitLabsLimits(t *testing.T) {
+func TestGitLabDotenvKeepsGitLabsLimits(t *testing.T) {
 	t.Parallel()
 	text, err := forge.GitLabDotenv(map[string]string{"a": "1", "reason": strings.Repeat("x", 5*1024-20), "state": "promoted"})
 	if diff := cmp.Diff("PENSTOCK_A=1\nPENSTOCK_STATE=promoted\n", text); diff != "" {
 		t.Error(diff)
 	}
-	mention(t, err, `"reason" is left out`, "5120 bytes")
+	gitlabMention(t, err, `"reason" is left out`, "5120 bytes")
 
 	full := strings.Repeat("x", 5*1024-1-len("PENSTOCK_A=\n"))
 	if text, err = forge.GitLabDotenv(map[string]string{"a": full}); err != nil || len(text) != 5119 {
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
 	_, err = forge.GitLabDotenv(map[string]string{"a": full + "x"})
-	mention(t, err, `"a" is left out`)
+	gitlabMention(t, err, `"a" is left out`)
 
 	many := map[string]string{}
 	for i := range 21 {
 		many[fmt.Sprintf("o%02d", i)] = "x"
 	}
 	text, err = forge.GitLabDotenv(many)
-	mention(t, err, `"o20" is left out: GitLab takes 20`)
+	gitlabMention(t, err, `"o20" is left out: GitLab takes 20`)
 	if n := strings.Count(text, "\n"); n != 20 {
 		t.Errorf("%d lines", n)
 	}
 }
 
-func TestAnnotations(t *testing.T) {
+func TestGitLabAnnotations(t *testing.T) {
 	t.Parallel()
-	text, err := forge.GitLabAnnotations([]forge.Link{
+	text, err := forge.GitLabAnnotations([]forge.GitLabLink{
 		{"Report <b>", "https://gitlab.test/r?a=1&b=2"}, {"bad\x1b[31m", "javascript:alert(1)"}, {"", "https://a.test"}, {"long", "https://a.test/" + strings.Repeat("x", 2048)},
 	})
-	mention(t, err, `\x1b[31m" is left out: its URL is not an http or https URL`, "no label", `"long" is left out`)
+	gitlabMention(t, err, `\x1b[31m" is left out: its URL is not an http or https URL`, "no label", `"long" is left out`)
 	want := "{\n  \"penstock\": [\n    {\n      \"external_link\": {\n        \"label\": \"Report \\u003cb\\u003e\",\n        \"url\": \"https://gitlab.test/r?a=1\\u0026b=2\"\n      }\n    }\n  ]\n}\n"
 	if diff := cmp.Diff(want, text); diff != "" {
 		t.Error(diff)
@@ -78,7 +78,7 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
-func TestSectionsNestAndHaveNamesOfTheirOwn(t *testing.T) {
+func TestGitLabSectionsNestAndHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	now := clocktesting.NewFakePassiveClock(time.Unix(1700000000, 0))
@@ -104,13 +104,13 @@ func TestSectionsNestAndHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
-type fullDisk struct{}
+type gitlabFullDisk struct{}
 
-func (fullDisk) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+func (gitlabFullDisk) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
-func TestSectionThatCannotBeWrittenIsAnError(t *testing.T) {
+func TestGitLabSectionThatCannotBeWrittenIsAnError(t *testing.T) {
 	t.Parallel()
-	s := forge.NewGitLabSections(fullDisk{}, clocktesting.NewFakePassiveClock(time.Unix(0, 0)))
+	s := forge.NewGitLabSections(gitlabFullDisk{}, clocktesting.NewFakePassiveClock(time.Unix(0, 0)))
 	if err := s.Open("a", "b", false); !errors.Is(err, io.ErrShortWrite) {
 		t.Errorf("got %v", err)
 	}

@@ -2,10 +2,9 @@ package forge
 
 import (
 	"context"
-	"net/url"
-	"strconv"
+	"fmt"
+	"net/http"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"github.com/xanzy/go-gitlab"
 )
 
@@ -26,7 +25,7 @@ func (a *gitlabAPI) request(ctx context.Context) (int, error) {
 		return false, resp, err
 	}
 	err := a.all(ctx, "find the merge request of the commit", page)
-	if gitlabStatusOf(err) == 404 { // GitLab knows no such commit any more, or not yet
+	if gitlabStatusOf(err) == http.StatusNotFound { // GitLab knows no such commit any more, or not yet
 		return 0, nil
 	}
 	return best, err
@@ -55,11 +54,7 @@ func (a *gitlabAPI) rank(mr *gitlab.MergeRequest) int {
 	return 0
 }
 
-// gitlabPage asks for a page where the library has no option for it.
+// gitlabPage asks for a page where the library has no option for it, but one that takes the query of a link.
 func gitlabPage(list gitlab.ListOptions) gitlab.RequestOptionFunc {
-	return func(req *retryablehttp.Request) error {
-		query := url.Values{"page": {strconv.Itoa(list.Page)}, "per_page": {strconv.Itoa(list.PerPage)}}
-		req.URL.RawQuery = query.Encode()
-		return nil
-	}
+	return gitlab.WithKeysetPaginationParameters(fmt.Sprintf("?page=%d&per_page=%d", list.Page, list.PerPage))
 }

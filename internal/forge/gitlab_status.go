@@ -27,7 +27,7 @@ type gitlabStatus struct {
 
 func newGitLabStatus(api *gitlabAPI) Surface {
 	r := api.cfg.Rollout
-	s := &gitlabStatus{api: api, name: cut("penstock/"+r.Namespace+"/"+r.Canary, gitlabTextMax)}
+	s := &gitlabStatus{api: api, name: gitlabCut("penstock/"+r.Namespace+"/"+r.Canary, gitlabTextMax)}
 	return &gitlabSurface{
 		name: "commit status",
 		need: "the scope api and a role that may push to " + api.cfg.CI.Ref + " (Developer, or Maintainer if the branch is protected)",
@@ -77,7 +77,7 @@ func (s *gitlabStatus) reach(ctx context.Context, want gitlab.BuildStateValue, t
 	switch {
 	case err == nil:
 		s.have = want
-	case unsure(err):
+	case gitlabUnsure(err):
 		s.looked = false
 	case gitlabStatusOf(err) == http.StatusBadRequest: // somebody with the same token was faster
 		if again := s.look(ctx); again == nil && s.have == want {
@@ -128,7 +128,7 @@ func (s *gitlabStatus) write(ctx context.Context, want gitlab.BuildStateValue, t
 	if err != nil {
 		return err
 	}
-	pipeline, title := int(s.api.cfg.CI.PipelineID), cut(title, gitlabTextMax)
+	pipeline, title := int(s.api.cfg.CI.PipelineID), gitlabCut(title, gitlabTextMax)
 	set := &gitlab.SetCommitStatusOptions{State: want, Name: &s.name, Description: &title, PipelineID: &pipeline}
 	if target := s.api.cfg.CI.RunURL; gitlabLink(target) && len(target) <= gitlabTextMax {
 		set.TargetURL = &target

@@ -29,8 +29,8 @@ func gitlabConfig(f *fakeGitLab) forge.GitLabConfig {
 	}
 }
 
-// surfaces makes the surfaces of a new job, by name.
-func surfaces(t *testing.T, cfg forge.GitLabConfig) (map[string]forge.Surface, []string) {
+// gitlabSurfaces makes the surfaces of a new job, by name.
+func gitlabSurfaces(t *testing.T, cfg forge.GitLabConfig) (map[string]forge.Surface, []string) {
 	t.Helper()
 	list, warnings, err := forge.NewGitLab(cfg)
 	if err != nil {
@@ -43,7 +43,7 @@ func surfaces(t *testing.T, cfg forge.GitLabConfig) (map[string]forge.Surface, [
 	return byName, warnings
 }
 
-func show(t *testing.T, s forge.Surface, pages ...forge.Page) {
+func gitlabShow(t *testing.T, s forge.Surface, pages ...forge.Page) {
 	t.Helper()
 	for _, p := range pages {
 		if err := s.Show(t.Context(), p); err != nil {
@@ -52,7 +52,7 @@ func show(t *testing.T, s forge.Surface, pages ...forge.Page) {
 	}
 }
 
-func mention(t *testing.T, err error, words ...string) {
+func gitlabMention(t *testing.T, err error, words ...string) {
 	t.Helper()
 	if err == nil {
 		t.Fatal("no error")
@@ -68,51 +68,51 @@ func mention(t *testing.T, err error, words ...string) {
 }
 
 var (
-	step   = forge.Page{Title: "30% · step 3/5", Body: "thirty percent", State: forge.InProgress}
-	step50 = forge.Page{Title: "50% · step 4/5", Body: "fifty percent", State: forge.InProgress}
-	done   = forge.Page{Title: "promoted", Body: "promoted", State: forge.Success, Final: true}
-	failed = forge.Page{Title: "rolled back", Body: "rolled back", State: forge.Failure, Final: true}
+	gitlabStep   = forge.Page{Title: "30% · step 3/5", Body: "thirty percent", State: forge.InProgress}
+	gitlabStep50 = forge.Page{Title: "50% · step 4/5", Body: "fifty percent", State: forge.InProgress}
+	gitlabDone   = forge.Page{Title: "promoted", Body: "promoted", State: forge.Success, Final: true}
+	gitlabFailed = forge.Page{Title: "rolled back", Body: "rolled back", State: forge.Failure, Final: true}
 )
 
-func TestJobTokenShowsOnlyTheDeployment(t *testing.T) {
+func TestGitLabJobTokenShowsOnlyTheDeployment(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
 	cfg := gitlabConfig(f)
 	cfg.Token, cfg.JobToken, cfg.Environment = "", "job-secret", "production"
-	byName, warnings := surfaces(t, cfg)
+	byName, warnings := gitlabSurfaces(t, cfg)
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "CI_JOB_TOKEN") || !strings.Contains(warnings[0], "scope api") {
 		t.Errorf("warnings: %q", warnings)
 	}
 	if len(byName) != 1 {
 		t.Errorf("surfaces: %v", byName)
 	}
-	show(t, byName["deployment"], step, step50, done)
-	if len(f.deployments) != 1 || f.deployments[0].Status != "success" || f.deployments[0].User != human {
+	gitlabShow(t, byName["deployment"], gitlabStep, gitlabStep50, gitlabDone)
+	if len(f.deployments) != 1 || f.deployments[0].Status != "success" || f.deployments[0].User != gitlabHuman {
 		t.Errorf("deployments: %+v", f.deployments)
 	}
 }
 
-func TestWithoutAnyTokenNothingIsShown(t *testing.T) {
+func TestGitLabWithoutAnyTokenNothingIsShown(t *testing.T) {
 	t.Parallel()
 	cfg := gitlabConfig(newFakeGitLab(t))
 	cfg.Token = ""
-	byName, warnings := surfaces(t, cfg)
+	byName, warnings := gitlabSurfaces(t, cfg)
 	if len(byName) != 0 || len(warnings) != 1 {
 		t.Errorf("surfaces %v, warnings %q", byName, warnings)
 	}
 }
 
-func TestPipelineOfForkWritesNoNote(t *testing.T) {
+func TestGitLabPipelineOfForkWritesNoNote(t *testing.T) {
 	t.Parallel()
 	cfg := gitlabConfig(newFakeGitLab(t))
 	cfg.CI.Request, cfg.CI.Fork = 0, true
-	byName, warnings := surfaces(t, cfg)
+	byName, warnings := gitlabSurfaces(t, cfg)
 	if byName["merge request note"] != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "fork") {
 		t.Errorf("surfaces %v, warnings %q", byName, warnings)
 	}
 }
 
-func TestDenialIsToldOnce(t *testing.T) {
+func TestGitLabDenialIsToldOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		deny  func(*fakeGitLab)
@@ -122,7 +122,7 @@ func TestDenialIsToldOnce(t *testing.T) {
 		"the token has expired":   {func(f *fakeGitLab) { f.tokens = nil }, []string{"401", "expired"}},
 		"the token cannot see the thing": {func(f *fakeGitLab) {
 			f.notes, f.pipelineSHA = nil, strings.Repeat("2", 40)
-			f.faults["GET jobs"] = []fault{{status: 404}}
+			f.faults["GET jobs"] = []gitlabFault{{status: 404}}
 		}, []string{"404", "scope api"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,10 +130,11 @@ func TestDenialIsToldOnce(t *testing.T) {
 			for _, surface := range []string{"commit status", "merge request note"} {
 				f := newFakeGitLab(t)
 				c.deny(f)
-				byName, _ := surfaces(t, gitlabConfig(f))
-				mention(t, byName[surface].Show(t.Context(), step), append(c.words, surface)...)
+				byName, _ := gitlabSurfaces(t, gitlabConfig(f))
+				gitlabMention(t, byName[surface].Show(t.Context(), gitlabStep), append(c.words, surface)...)
+				gitlabShow(t, byName[surface], gitlabStep50, gitlabDone)
 				asked := len(f.log)
-				show(t, byName[surface], step50, done)
+				gitlabShow(t, byName[surface], gitlabStep50, gitlabDone)
 				if len(f.log) != asked {
 					t.Errorf("%s asks again: %v", surface, f.log[asked:])
 				}
@@ -142,22 +143,30 @@ func TestDenialIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestRateLimitIsObeyedByAllSurfaces(t *testing.T) {
+func TestGitLabRateLimitIsObeyedByAllSurfaces(t *testing.T) {
 	t.Parallel()
-	for after, want := range map[string]time.Duration{"37": 37 * time.Second, "": time.Minute, "soon": time.Minute} {
+	for _, c := range []struct {
+		status int
+		after  string
+		want   time.Duration
+	}{
+		{429, "37", 37 * time.Second}, {429, "", time.Minute}, {429, "soon", time.Minute}, {403, "37", 37 * time.Second}, {503, "37", 37 * time.Second},
+		{429, "Sat, 01 Jan 2000 00:00:45 GMT", 45 * time.Second}, // the bubble's time begins 45 s earlier
+	} {
 		synctest.Test(t, func(t *testing.T) {
+			after, want := c.after, c.want
 			f := newFakeGitLab(t)
-			f.faults["POST notes"] = []fault{{status: 429, retryAfter: after, body: "Retry later"}}
-			byName, _ := surfaces(t, gitlabConfig(f))
+			f.faults["POST notes"] = []gitlabFault{{status: c.status, retryAfter: after, body: "Retry later"}}
+			byName, _ := gitlabSurfaces(t, gitlabConfig(f))
 			start := time.Now()
 			go func() {
 				time.Sleep(time.Second)
-				show(t, byName["commit status"], step)
+				gitlabShow(t, byName["commit status"], gitlabStep)
 				if took := time.Since(start); took != want {
 					t.Errorf("Retry-After %q: the status waited %v, not %v", after, took, want)
 				}
 			}()
-			show(t, byName["merge request note"], step)
+			gitlabShow(t, byName["merge request note"], gitlabStep)
 			if took := time.Since(start); took != want {
 				t.Errorf("Retry-After %q: the note waited %v, not %v", after, took, want)
 			}
@@ -169,53 +178,53 @@ func TestRateLimitIsObeyedByAllSurfaces(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsLongerThanThereIsTime(t *testing.T) {
+func TestGitLabNobodyWaitsLongerThanThereIsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeGitLab(t)
-		f.faults["GET user"] = []fault{{status: 429, retryAfter: "3600"}}
-		byName, _ := surfaces(t, gitlabConfig(f))
+		f.faults["GET user"] = []gitlabFault{{status: 429, retryAfter: "3600"}}
+		byName, _ := gitlabSurfaces(t, gitlabConfig(f))
 		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 		defer cancel()
 		start := time.Now()
-		mention(t, byName["merge request note"].Show(ctx, done), "1h0m0s")
+		gitlabMention(t, byName["merge request note"].Show(ctx, gitlabDone), "1h0m0s")
 		if took := time.Since(start); took != 0 {
 			t.Errorf("waited %v for nothing", took)
 		}
 	})
 }
 
-func TestServerErrorsPass(t *testing.T) {
+func TestGitLabServerErrorsPass(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeGitLab(t)
-		f.faults["GET user"] = []fault{{status: 502, body: "<html>nginx</html>"}, {status: 503, retryAfter: "20"}}
-		f.faults["GET notes"] = []fault{{status: 500}}
-		byName, _ := surfaces(t, gitlabConfig(f))
+		f.faults["GET user"] = []gitlabFault{{status: 502, body: "<html>nginx</html>"}, {status: 503, retryAfter: "20"}}
+		f.faults["GET notes"] = []gitlabFault{{status: 500}}
+		byName, _ := gitlabSurfaces(t, gitlabConfig(f))
 		start := time.Now()
-		show(t, byName["merge request note"], step)
+		gitlabShow(t, byName["merge request note"], gitlabStep)
 		if took := time.Since(start); took != 22*time.Second || len(f.notes[12]) != 1 {
 			t.Errorf("took %v, %d notes", took, len(f.notes[12]))
 		}
 	})
 }
 
-func TestServerErrorThatStaysIsTriedALimitedNumberOfTimesAndThenAgainForTheNextPage(t *testing.T) {
+func TestGitLabServerErrorThatStaysIsTriedALimitedNumberOfTimesAndThenAgainForTheNextPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeGitLab(t)
-		down := fault{status: 502, body: "<html>glpat-secret</html>"}
-		f.faults["GET user"] = []fault{down, down, down, down}
-		byName, _ := surfaces(t, gitlabConfig(f))
-		mention(t, byName["merge request note"].Show(t.Context(), step), "read the token's user", "502")
-		show(t, byName["merge request note"], done)
+		down := gitlabFault{status: 502, body: "<html>glpat-secret</html>"}
+		f.faults["GET user"] = []gitlabFault{down, down, down, down}
+		byName, _ := gitlabSurfaces(t, gitlabConfig(f))
+		gitlabMention(t, byName["merge request note"].Show(t.Context(), gitlabStep), "read the token's user", "502")
+		gitlabShow(t, byName["merge request note"], gitlabDone)
 		if len(f.notes[12]) != 1 {
 			t.Errorf("%d notes", len(f.notes[12]))
 		}
 	})
 }
 
-func TestOwnClientSpeaksToRealServer(t *testing.T) {
+func TestGitLabOwnClientSpeaksToRealServer(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)
 	var agent string
@@ -226,15 +235,15 @@ func TestOwnClientSpeaksToRealServer(t *testing.T) {
 	defer server.Close()
 	cfg := gitlabConfig(f)
 	cfg.HTTP, cfg.Version, cfg.CI.API = nil, "1.2.3", server.URL+"/api/v4"
-	byName, _ := surfaces(t, cfg)
-	show(t, byName["merge request note"], step, done)
+	byName, _ := gitlabSurfaces(t, cfg)
+	gitlabShow(t, byName["merge request note"], gitlabStep, gitlabDone)
 	if diff := cmp.Diff("penstock/1.2.3", agent); diff != "" {
 		t.Error(diff)
 	}
 	server.Close()
 	cfg.CI.SHA = strings.Repeat("3", 40)
-	byName, _ = surfaces(t, cfg)
+	byName, _ = gitlabSurfaces(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // no time for a second try
 	defer cancel()
-	mention(t, byName["merge request note"].Show(ctx, step), "connection refused")
+	gitlabMention(t, byName["merge request note"].Show(ctx, gitlabStep), "connection refused")
 }
