@@ -207,6 +207,7 @@ func (f *fakeGitLab) answer(w http.ResponseWriter, r *http.Request, handle func(
 		value, err = handle(r, user)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("RateLimit-Limit", "1") // a minute: nobody may slow down before GitLab says so
 	if gitlabFailed := (gitlabErrFake{}); errors.As(err, &gitlabFailed) {
 		w.WriteHeader(gitlabFailed.status)
 		value = map[string]string{"message": gitlabFailed.message}
@@ -313,7 +314,7 @@ func (f *fakeGitLab) listNotes(r *http.Request, _ fakeUser) (any, error) {
 
 var (
 	gitlabQuickAction = regexp.MustCompile(`(?m)^/\w+.*$`)
-	gitlabCodeBlock   = regexp.MustCompile("(?ms)^```.*?\n.*?^```$")
+	gitlabCodeBlock   = regexp.MustCompile("(?ms)^```[^`\n]*\n.*?^```$")
 )
 
 func (f *fakeGitLab) writeNote(r *http.Request, u fakeUser) (any, error) {

@@ -127,6 +127,18 @@ func TestGitLabNoteGivesGitLabNoCommand(t *testing.T) {
 	gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\nApprove:\n"+block+"\n\\/home")
 }
 
+func TestGitLabNoteWithLineBreaksOfWindowsIsTheSameNote(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitLab(t)
+	p := forge.Page{Body: "Approve:\r\n```\r\n/canary approve\r\n```\r\n", State: forge.InProgress}
+	gitlabShow(t, gitlabNoteOf(t, f), p)
+	gitlabWantNotes(t, f.notes[12], "project_42_bot: "+gitlabMarker+"\nApprove:\n```\n/canary approve\n```")
+	gitlabShow(t, gitlabNoteOf(t, f), p)
+	if edited := f.count("PUT notes"); edited != 0 {
+		t.Errorf("edited %d times", edited)
+	}
+}
+
 func TestGitLabLongNoteIsCut(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)

@@ -91,6 +91,14 @@ func TestGitLabStatusOfAnotherPipelineIsNotOurs(t *testing.T) {
 	}
 }
 
+func TestGitLabStatusThatAnotherUserFinishedIsNotOurs(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitLab(t)
+	f.statuses = []*fakeStatus{{ID: 1, Name: "penstock/shop/web", Status: "success", PipelineID: fakePipeline, Author: gitlabHuman}}
+	gitlabShow(t, gitlabStatusOf(t, f), gitlabDone)
+	gitlabWantStatuses(t, f, "mallory success", "project_42_bot success")
+}
+
 func TestGitLabStatusIsFoundOnALaterPage(t *testing.T) {
 	t.Parallel()
 	f := newFakeGitLab(t)

@@ -178,6 +178,34 @@ func TestGitLabRateLimitIsObeyedByAllSurfaces(t *testing.T) {
 	}
 }
 
+func TestGitLabLimitIsNoDenial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeGitLab(t)
+		banned := gitlabFault{status: 403, retryAfter: "60", body: "Forbidden"}
+		f.faults["GET user"] = []gitlabFault{banned, banned, banned, banned}
+		byName, _ := gitlabSurfaces(t, gitlabConfig(f))
+		gitlabMention(t, byName["merge request note"].Show(t.Context(), gitlabStep), "403")
+		gitlabShow(t, byName["merge request note"], gitlabDone)
+		if len(f.notes[12]) != 1 {
+			t.Errorf("%d notes", len(f.notes[12]))
+		}
+	})
+}
+
+// What a server says is shown in one line, without the token that it may repeat, and no log takes it for a command.
+func TestGitLabsOwnWordsAreCleaned(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitLab(t)
+	f.faults["POST notes"] = []gitlabFault{{status: 400, body: `{"message":{"note":["glpat-secret\r\u001b[0K is no note","see https://a.test/?token=secret"]}}`}}
+	byName, _ := gitlabSurfaces(t, gitlabConfig(f))
+	err := byName["merge request note"].Show(t.Context(), gitlabStep)
+	gitlabMention(t, err, "400", "***", "is no note", `\x1b[0K`)
+	if strings.ContainsAny(err.Error(), "\r\x1b") {
+		t.Errorf("got %q", err)
+	}
+}
+
 func TestGitLabNobodyWaitsLongerThanThereIsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
