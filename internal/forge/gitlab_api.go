@@ -37,11 +37,17 @@ type gitlabAPI struct {
 	job   *gitlab.Job
 }
 
+// Short names for what every request has.
+type (
+	gitlabOption = gitlab.RequestOptionFunc
+	gitlabAnswer = gitlab.Response
+)
+
 // gitlabCall is one request.
 type gitlabCall struct {
 	what string // for errors, such as "read the notes"
 	post bool   // it makes something: to repeat it may make another one
-	send func(...gitlab.RequestOptionFunc) (*gitlab.Response, error)
+	send func(...gitlabOption) (*gitlabAnswer, error)
 }
 
 // call sends a request, and sends it again when GitLab is busy. A POST is only repeated when GitLab says that it did
@@ -133,12 +139,15 @@ func gitlabRetryAfter(h http.Header, now time.Time, otherwise time.Duration) tim
 	return otherwise
 }
 
-// all reads the pages of a list until page says that it has found what it looks for.
-func (a *gitlabAPI) all(ctx context.Context, what string, page func(gitlab.ListOptions, ...gitlab.RequestOptionFunc) (bool, *gitlab.Response, error)) error {
+// gitlabReadPage reads one page of a list, and reports whether it has found what it looks for.
+type gitlabReadPage func(gitlab.ListOptions, ...gitlabOption) (bool, *gitlabAnswer, error)
+
+// all reads the pages of a list until one has what is looked for.
+func (a *gitlabAPI) all(ctx context.Context, what string, page gitlabReadPage) error {
 	for number := 1; ; {
 		var next int
 		var done bool
-		err := a.call(ctx, gitlabCall{what: what, send: func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+		err := a.call(ctx, gitlabCall{what: what, send: func(o ...gitlabOption) (*gitlabAnswer, error) {
 			found, resp, err := page(gitlab.ListOptions{Page: number, PerPage: gitlabPerPage}, o...)
 			if err == nil {
 				done, next = found, resp.NextPage

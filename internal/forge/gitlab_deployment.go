@@ -87,17 +87,20 @@ func (d *gitlabDeployment) look(ctx context.Context) error {
 		status = string(d.lost)
 	}
 	order, sort := "id", "desc"
-	err = d.api.all(ctx, "read the deployments", func(list gitlab.ListOptions, o ...gitlab.RequestOptionFunc) (bool, *gitlab.Response, error) {
-		query := &gitlab.ListProjectDeploymentsOptions{ListOptions: list, OrderBy: &order, Sort: &sort, Environment: &d.api.cfg.Environment, Status: &status}
+	query := &gitlab.ListProjectDeploymentsOptions{Environment: &d.api.cfg.Environment, Status: &status, OrderBy: &order, Sort: &sort}
+	page := func(list gitlab.ListOptions, o ...gitlabOption) (bool, *gitlabAnswer, error) {
+		query.ListOptions = list
 		found, resp, err := d.api.client.Deployments.ListProjectDeployments(d.api.project(), query, o...)
 		for _, one := range found {
-			if one.SHA == sha && one.Ref == ref && one.Deployable.ID == 0 && one.Status == status && one.User != nil && one.User.ID == me {
+			ours := one.User != nil && one.User.ID == me && one.Deployable.ID == 0
+			if ours && one.SHA == sha && one.Ref == ref && one.Status == status {
 				d.id, d.have = one.ID, gitlab.DeploymentStatusValue(status)
 				return true, resp, err
 			}
 		}
 		return false, resp, err
-	})
+	}
+	err = d.api.all(ctx, "read the deployments", page)
 	d.looked = err == nil
 	return err
 }
@@ -109,7 +112,7 @@ func (d *gitlabDeployment) create(ctx context.Context, want gitlab.DeploymentSta
 	}
 	var made *gitlab.Deployment
 	ask := &gitlab.CreateProjectDeploymentOptions{Environment: &d.api.cfg.Environment, SHA: &sha, Ref: &ref, Tag: &tag, Status: &want}
-	err = d.api.call(ctx, gitlabCall{what: "make a deployment", post: true, send: func(o ...gitlab.RequestOptionFunc) (resp *gitlab.Response, err error) {
+	err = d.api.call(ctx, gitlabCall{what: "make a deployment", post: true, send: func(o ...gitlabOption) (resp *gitlabAnswer, err error) {
 		made, resp, err = d.api.client.Deployments.CreateProjectDeployment(d.api.project(), ask, o...)
 		return resp, err
 	}})
@@ -124,7 +127,7 @@ func (d *gitlabDeployment) create(ctx context.Context, want gitlab.DeploymentSta
 }
 
 func (d *gitlabDeployment) update(ctx context.Context, want gitlab.DeploymentStatusValue) error {
-	err := d.api.call(ctx, gitlabCall{what: "set the deployment to " + string(want), send: func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+	err := d.api.call(ctx, gitlabCall{what: "set the deployment to " + string(want), send: func(o ...gitlabOption) (*gitlabAnswer, error) {
 		set := &gitlab.UpdateProjectDeploymentOptions{Status: &want}
 		_, resp, err := d.api.client.Deployments.UpdateProjectDeployment(d.api.project(), d.id, set, o...)
 		return resp, err
@@ -141,7 +144,7 @@ func (d *gitlabDeployment) update(ctx context.Context, want gitlab.DeploymentSta
 }
 
 func (d *gitlabDeployment) read(ctx context.Context) (now gitlab.DeploymentStatusValue, err error) {
-	err = d.api.call(ctx, gitlabCall{what: "read the deployment", send: func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+	err = d.api.call(ctx, gitlabCall{what: "read the deployment", send: func(o ...gitlabOption) (*gitlabAnswer, error) {
 		one, resp, err := d.api.client.Deployments.GetProjectDeployment(d.api.project(), d.id, o...)
 		if err == nil {
 			now = gitlab.DeploymentStatusValue(one.Status)

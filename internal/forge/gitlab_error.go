@@ -40,7 +40,7 @@ func gitlabStatusOf(err error) int {
 }
 
 // explain turns an error of the library into one that shows no secrets and says what to do next.
-func (a *gitlabAPI) explain(resp *gitlab.Response, err error, within time.Duration) *gitlabError {
+func (a *gitlabAPI) explain(resp *gitlabAnswer, err error, within time.Duration) *gitlabError {
 	if resp == nil {
 		err = httpx.Explain(err, a.client.BaseURL().String(), within)
 		return &gitlabError{message: a.secrets.Hide(err.Error()), transient: httpx.IsTransient(err), unsure: true, cause: err}
@@ -59,7 +59,7 @@ func (a *gitlabAPI) explain(resp *gitlab.Response, err error, within time.Durati
 	}
 }
 
-func gitlabLimited(resp *gitlab.Response) bool {
+func gitlabLimited(resp *gitlabAnswer) bool {
 	return resp.StatusCode == http.StatusForbidden && resp.Header.Get("Retry-After") != ""
 }
 

@@ -26,7 +26,7 @@ func (a *gitlabAPI) me(ctx context.Context) (int, error) {
 		return known, nil
 	}
 	var user *gitlab.User
-	err := a.call(ctx, gitlabCall{what: "read the token's user", send: func(o ...gitlab.RequestOptionFunc) (resp *gitlab.Response, err error) {
+	err := a.call(ctx, gitlabCall{what: "read the token's user", send: func(o ...gitlabOption) (resp *gitlabAnswer, err error) {
 		user, resp, err = a.client.Users.CurrentUser(o...)
 		return resp, err
 	}})
@@ -56,7 +56,7 @@ func (a *gitlabAPI) ownJob(ctx context.Context) (*gitlab.Job, error) {
 		return nil, errors.New("read the job: its id is not known")
 	}
 	var job *gitlab.Job
-	err = a.call(ctx, gitlabCall{what: "read the job", send: func(o ...gitlab.RequestOptionFunc) (resp *gitlab.Response, err error) {
+	err = a.call(ctx, gitlabCall{what: "read the job", send: func(o ...gitlabOption) (resp *gitlabAnswer, err error) {
 		if a.cfg.Token == "" {
 			job, resp, err = a.client.Jobs.GetJobTokensJob(nil, o...)
 		} else {

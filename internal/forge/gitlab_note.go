@@ -88,7 +88,7 @@ func (n *gitlabNote) look(ctx context.Context) error {
 		return err
 	}
 	order, sort := "created_at", "asc"
-	return n.api.all(ctx, "read the merge request's notes", func(list gitlab.ListOptions, o ...gitlab.RequestOptionFunc) (bool, *gitlab.Response, error) {
+	page := func(list gitlab.ListOptions, o ...gitlabOption) (bool, *gitlabAnswer, error) {
 		query := &gitlab.ListMergeRequestNotesOptions{ListOptions: list, OrderBy: &order, Sort: &sort}
 		found, resp, err := n.api.client.Notes.ListMergeRequestNotes(n.api.project(), n.request, query, o...)
 		for _, note := range found {
@@ -99,14 +99,16 @@ func (n *gitlabNote) look(ctx context.Context) error {
 			}
 		}
 		return false, resp, err
-	})
+	}
+	return n.api.all(ctx, "read the merge request's notes", page)
 }
 
 func (n *gitlabNote) create(ctx context.Context, body string) error {
 	var note *gitlab.Note
+	ask := &gitlab.CreateMergeRequestNoteOptions{Body: &body}
 	err := n.api.call(ctx, gitlabCall{what: "write the merge request note", post: true,
-		send: func(o ...gitlab.RequestOptionFunc) (resp *gitlab.Response, err error) {
-			note, resp, err = n.api.client.Notes.CreateMergeRequestNote(n.api.project(), n.request, &gitlab.CreateMergeRequestNoteOptions{Body: &body}, o...)
+		send: func(o ...gitlabOption) (resp *gitlabAnswer, err error) {
+			note, resp, err = n.api.client.Notes.CreateMergeRequestNote(n.api.project(), n.request, ask, o...)
 			return resp, err
 		}})
 	if err != nil {
@@ -117,9 +119,10 @@ func (n *gitlabNote) create(ctx context.Context, body string) error {
 }
 
 func (n *gitlabNote) edit(ctx context.Context, body string) error {
+	ask := &gitlab.UpdateMergeRequestNoteOptions{Body: &body}
 	err := n.api.call(ctx, gitlabCall{what: "edit the merge request note",
-		send: func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
-			_, resp, err := n.api.client.Notes.UpdateMergeRequestNote(n.api.project(), n.request, n.id, &gitlab.UpdateMergeRequestNoteOptions{Body: &body}, o...)
+		send: func(o ...gitlabOption) (*gitlabAnswer, error) {
+			_, resp, err := n.api.client.Notes.UpdateMergeRequestNote(n.api.project(), n.request, n.id, ask, o...)
 			return resp, err
 		}})
 	if err != nil {

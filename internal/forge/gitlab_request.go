@@ -15,7 +15,7 @@ func (a *gitlabAPI) request(ctx context.Context) (int, error) {
 		return a.cfg.CI.Request, nil
 	}
 	best, rank := 0, 0
-	page := func(list gitlab.ListOptions, o ...gitlab.RequestOptionFunc) (bool, *gitlab.Response, error) {
+	page := func(list gitlab.ListOptions, o ...gitlabOption) (bool, *gitlabAnswer, error) {
 		found, resp, err := a.client.Commits.ListMergeRequestsByCommit(a.project(), a.cfg.CI.SHA, append(o, gitlabPage(list))...)
 		for _, mr := range found {
 			if r := a.rank(mr); r > rank || r == rank && r > 0 && mr.IID > best {

@@ -99,7 +99,7 @@ func (s *gitlabStatus) look(ctx context.Context) error {
 		return err
 	}
 	newest, have, other := 0, gitlab.BuildStateValue(""), ""
-	page := func(list gitlab.ListOptions, o ...gitlab.RequestOptionFunc) (bool, *gitlab.Response, error) {
+	page := func(list gitlab.ListOptions, o ...gitlabOption) (bool, *gitlabAnswer, error) {
 		query := &gitlab.GetCommitStatusesOptions{ListOptions: list, Name: &s.name}
 		found, resp, err := s.api.client.Commits.GetCommitStatuses(s.api.project(), sha, query, o...)
 		for _, c := range found {
@@ -134,7 +134,7 @@ func (s *gitlabStatus) write(ctx context.Context, want gitlab.BuildStateValue, t
 		set.TargetURL = &target
 	}
 	return s.api.call(ctx, gitlabCall{what: "set the commit status to " + string(want), post: true,
-		send: func(o ...gitlab.RequestOptionFunc) (*gitlab.Response, error) {
+		send: func(o ...gitlabOption) (*gitlabAnswer, error) {
 			_, resp, err := s.api.client.Commits.SetCommitStatus(s.api.project(), sha, set, o...)
 			return resp, err
 		}})
