@@ -1,89 +1,89 @@
-// Package forge shows a rollout where reviewers already look: on GitHub and on GitLab.
+// Package forge shows a rollout where reviewers look, on GitHub and GitLab: check runs, commit statuses, comments,
+// deployments. What is shown comes from internal/report as finished text; nothing here knows what a rollout is.
 package forge
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
-// Platform is where a job runs.
+// Platform is the forge whose job runs. The zero value is none.
 type Platform string
 
-// The platforms. None is a job that runs nowhere in particular, such as on a laptop.
+// The platforms.
 const (
-	None           Platform = ""
 	PlatformGitHub Platform = "github"
 	PlatformGitLab Platform = "gitlab"
 )
 
-// CI is what the job knows of itself, one value on both platforms. It is zero outside CI.
-type CI struct {
-	Platform               Platform
-	Server, API            string // base URLs
-	RepositoryID           int64
-	Repository             string // owner/name or group/project
-	SHA, Ref               string // of the pull request's head, not of its merge commit
-	Event                  string
-	Actor, TriggeringActor string
-	ActorID                int64
-	Request                int  // number of the pull request, iid of the merge request; 0 when the event has none
-	Fork                   bool // the request is from a fork
-	Deployment             Deployment
-	Environment            string
-	EnvironmentURL         string
-	RunURL, RunID          string
-	JobID                  string
-	PipelineID             int64
-	Attempt                int
-}
-
-// Deployment is the deployment that a job was started for.
-type Deployment struct {
-	ID                int64
-	Payload           Payload
-	Environment, Task string
-}
-
-// Payload is what a deployment's payload says.
-type Payload struct {
-	Image  []string
-	Canary string
-}
-
-// Rollout names what is reported: one per canary.
-type Rollout struct{ ID, Namespace, Canary string }
-
-// State is how far a rollout is.
-type State string
+// State is how a rollout stands, in words that both platforms can be told. The zero value is shown as in progress, so
+// that a state that nobody set is never taken for a success.
+type State int
 
 // The states.
 const (
-	Queued         State = "queued"
-	InProgress     State = "in_progress"
-	Success        State = "success"
-	Failure        State = "failure"
-	Error          State = "error"
-	Cancelled      State = "cancelled"
-	TimedOut       State = "timed_out"
-	ActionRequired State = "action_required"
-	Neutral        State = "neutral"
+	InProgress State = iota
+	Queued
+	Success
+	Failure   // the canary failed its analysis
+	Error     // the rollout could not be finished
+	Cancelled // somebody stopped it
+	TimedOut
+	ActionRequired // waits for an approval
+	Neutral        // nothing was decided: superseded, or nothing to do
 )
+
+// stateNames are for logs and error messages.
+var stateNames = [...]string{"in progress", "queued", "success", "failure", "error", "cancelled", "timed out", "action required", "neutral"}
+
+// String names the state in plain words.
+func (s State) String() string {
+	if s < 0 || int(s) >= len(stateNames) {
+		return fmt.Sprintf("State(%d)", int(s))
+	}
+	return stateNames[s]
+}
+
+// Rollout names what is reported: one per canary.
+type Rollout struct {
+	ID        string // of the rollout; a new run that resumes it has the same
+	Namespace string
+	Canary    string
+}
+
+// name is how people call the rollout's canary.
+func (r Rollout) name() string { return r.Namespace + "/" + r.Canary }
 
 // Page is what is shown now.
 type Page struct {
-	Title string // one line
-	Body  string // markdown
+	Title string // one line, such as "30% · step 3/5 · success-rate 99.8% · next in 40s"
+	Body  string // markdown of the platform that shows it
 	State State
-	Final bool
+	Final bool // nothing comes after it
 }
 
 // Surface is one object that shows a page: a check run, a commit status, a comment, a deployment.
 type Surface interface {
-	Name() string                           // for warnings
-	Show(ctx context.Context, p Page) error // idempotent: creates at first, then edits in place
+	// Name says what it is, for warnings: "check run".
+	Name() string
+	// Show creates the object at first, and then edits it in place. It may be called again with the same page. A
+	// *DisabledError says that no later page can be shown either.
+	Show(ctx context.Context, p Page) error
 }
 
-// ReadCI reads what the job knows of itself. The error lists every problem.
-func ReadCI(getenv func(string) string, _ func(string) ([]byte, error)) (CI, error) {
-	if getenv("GITLAB_CI") == "true" {
-		return readGitLab(getenv)
-	}
-	return CI{}, nil
+// DisabledError says that a surface can show nothing in this run, and what would change that.
+type DisabledError struct {
+	Surface string
+	Need    string // "the permission checks: write"
+	Err     error  // the answer that said so; may be nil
 }
+
+func (e *DisabledError) Error() string {
+	s := fmt.Sprintf("no %s is shown: it needs %s", e.Surface, e.Need)
+	if e.Err != nil {
+		s += fmt.Sprintf(" (%v)", e.Err)
+	}
+	return s
+}
+
+func (e *DisabledError) Unwrap() error { return e.Err }
