@@ -90,10 +90,11 @@ type writer struct {
 
 	// Only run touches these, and warning after run has ended.
 	shown    *Page
+	refused  *Page     // will never be accepted
 	last     time.Time // of the last write
 	tokens   int       // writes that need not wait for refill
 	filled   time.Time // when tokens was last brought up to date
-	failures int       // of the newest page
+	failures int       // since the last success
 	err      error     // of the last Show
 }
 
@@ -140,48 +141,53 @@ func (w *writer) isClosing() bool {
 
 // run ends when ctx does, when the last page is written, or when no page can be.
 func (w *writer) run(ctx context.Context) {
-	var tried *Page // a page that will never be accepted, or nil
-	for {
+	for ctx.Err() == nil {
 		page := w.pending()
-		if page == nil || page == tried {
-			if w.isClosing() {
-				if w.pending() == page {
-					return
-				}
-				continue
-			}
-			select {
-			case <-w.wake:
-			case <-w.closing:
-			case <-ctx.Done():
+		if page == nil || page == w.refused {
+			if !w.await(ctx, page) {
 				return
 			}
 			continue
 		}
 		if wait := w.spare(*page, time.Now()); wait > 0 && !w.isClosing() {
-			// Newer pages do not end the wait, unless they say something that must not wait.
 			w.sleep(ctx, wait)
-			if ctx.Err() != nil {
-				return
-			}
 			continue
 		}
-		if w.show(ctx, *page); w.err == nil {
-			w.shown = page
-			continue
-		}
-		var disabled *DisabledError
-		switch {
-		case errors.As(w.err, &disabled), ctx.Err() != nil:
+		w.show(ctx, *page)
+		if !w.learn(ctx, page) {
 			return
-		case errors.Is(w.err, httpx.ErrPermanent):
-			tried = page
-		default:
-			if !w.backOff(ctx) {
-				return
-			}
 		}
 	}
+}
+
+// await waits for a page other than this one. It reports whether one can still come.
+func (w *writer) await(ctx context.Context, page *Page) bool {
+	if w.isClosing() {
+		return w.pending() != page // the last one came while this one was looked at
+	}
+	select {
+	case <-w.wake:
+	case <-w.closing:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// learn draws the conclusions from how page was received. It reports whether there is more to do.
+func (w *writer) learn(ctx context.Context, page *Page) bool {
+	var disabled *DisabledError
+	switch {
+	case w.err == nil:
+		w.shown, w.failures = page, 0
+		return true
+	case errors.As(w.err, &disabled):
+		return false
+	case errors.Is(w.err, httpx.ErrPermanent):
+		w.refused = page
+		return true
+	}
+	return w.backOff(ctx)
 }
 
 // show writes, and keeps account of it.
@@ -192,9 +198,6 @@ func (w *writer) show(ctx context.Context, page Page) {
 	ctx, cancel := context.WithTimeout(ctx, showTimeout)
 	defer cancel()
 	w.err = w.surface.Show(ctx, page)
-	if w.err == nil {
-		w.failures = 0
-	}
 }
 
 // spare returns how long the page has to wait. A page with another state waits only for the spacing: it is what people

@@ -1,0 +1,176 @@
+package forge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/penstock-dev/penstock/internal/httpx"
+)
+
+// Token is a secret of an API. It prints as ***.
+type Token string
+
+// String hides the token.
+func (Token) String() string { return "***" }
+
+// GoString hides it from %#v.
+func (Token) GoString() string { return "***" }
+
+// GitHubConfig is what NewGitHub needs.
+type GitHubConfig struct {
+	CI     CI
+	Token  Token
+	Client *httpx.Client // makes all requests; its timeout is of one request, and its cap must hold 100 comments
+
+	// CreateDeployment makes a deployment for CI.Environment when the event has none. It is not the default: a workflow
+	// that deploys on deployments would start once more if the token is of a person or an App.
+	CreateDeployment bool
+}
+
+// GitHub shows rollouts on github.com or a GitHub Enterprise Server. It is safe for concurrent use: the canaries of a
+// run share it, with its rate limit and what it found out about the pull request.
+type GitHub struct {
+	api         *github.Client
+	ci          CI
+	owner, repo string
+	deployment  *deployment // nil if there is none
+	limit       limit
+
+	mu      sync.Mutex // held during the lookups, so that several canaries cause one
+	request *int       // number of the pull request, 0 if there is none; nil before the lookup
+	login   string     // of the token; empty before the lookup
+}
+
+// NewGitHub makes no request. The error lists every problem of the configuration.
+func NewGitHub(cfg GitHubConfig) (*GitHub, error) {
+	var problems []error
+	owner, repo, ok := strings.Cut(cfg.CI.Repository, "/")
+	if !ok || owner == "" || repo == "" {
+		problems = append(problems, fmt.Errorf("the repository is %q, and must be owner/name", cfg.CI.Repository))
+	}
+	base, err := url.Parse(strings.TrimRight(cfg.CI.API, "/") + "/")
+	if err != nil || base.Host == "" {
+		problems = append(problems, errors.New("the API of GitHub must be a URL such as https://api.github.com"))
+	}
+	if !commitID.MatchString(cfg.CI.SHA) {
+		problems = append(problems, fmt.Errorf("the commit is %q, and must be 40 or 64 hexadecimal digits", cfg.CI.SHA))
+	}
+	if cfg.Token == "" {
+		problems = append(problems, errors.New("there is no token for GitHub: pass secrets.GITHUB_TOKEN"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	h := *cfg.Client.HTTP()
+	h.Transport = authorized{base: h.Transport, token: cfg.Token, scheme: base.Scheme, host: base.Host}
+	api := github.NewClient(&h)
+	api.BaseURL = base
+	g := &GitHub{api: api, ci: cfg.CI, owner: owner, repo: repo}
+	if cfg.CI.Deployment.ID != 0 || (cfg.CreateDeployment && cfg.CI.Environment != "") {
+		g.deployment = &deployment{g: g, id: cfg.CI.Deployment.ID, pages: map[Rollout]Page{}}
+	}
+	if cfg.CI.Request > 0 {
+		g.request = &cfg.CI.Request
+	}
+	return g, nil
+}
+
+// Surfaces returns what shows this rollout: the check run, the comment on the pull request, and the deployment, each
+// where there is something to show it on. The deployment is the run's: it ends when every rollout that this was asked
+// for has shown its final page.
+func (g *GitHub) Surfaces(r Rollout) []Surface {
+	surfaces := []Surface{&checkRun{g: g, rollout: r}, &requestComment{g: g, rollout: r}}
+	if g.deployment != nil {
+		surfaces = append(surfaces, g.deployment.part(r))
+	}
+	return surfaces
+}
+
+// authorized adds the token to requests to the API, and only to those: a redirect to another host does not get it.
+type authorized struct {
+	base         http.RoundTripper
+	token        Token
+	scheme, host string
+}
+
+// RoundTrip sends a copy.
+func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != a.scheme || req.URL.Host != a.host {
+		return a.base.RoundTrip(req)
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+string(a.token))
+	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+	return a.base.RoundTrip(req)
+}
+
+// call makes one request, unless a rate limit forbids it. what says what was tried: "create the check run".
+func (g *GitHub) call(ctx context.Context, what string, request func(context.Context) error) error {
+	if err := g.limit.check(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	err := request(ctx)
+	if err == nil {
+		return nil
+	}
+	err = explainGitHub(err, g.api.BaseURL.String())
+	g.limit.learn(err)
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// refused turns answers that will not change during a run into a *DisabledError; other errors stay as they are.
+func (g *GitHub) refused(surface, permission string, err error) error {
+	var answer *answerError
+	if !errors.As(err, &answer) {
+		return err
+	}
+	need := ""
+	switch answer.status {
+	case http.StatusUnauthorized:
+		need = "a token that is valid"
+	case http.StatusForbidden:
+		need = "the permission " + permission
+		if g.ci.Fork {
+			need += ", which the token has not when the pull request comes from a fork"
+		}
+	case http.StatusNotFound, http.StatusGone:
+		need = fmt.Sprintf("a token that can see %s, with the permission %s", g.ci.Repository, permission)
+	default:
+		return err
+	}
+	return &DisabledError{Surface: surface, Need: need, Err: err}
+}
+
+// statusOf is the status of the answer that err is about, or 0.
+func statusOf(err error) int {
+	var answer *answerError
+	if errors.As(err, &answer) {
+		return answer.status
+	}
+	return 0
+}
+
+// cut shortens text to limit bytes, at the end of a character, and says so in its last line.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	const note = "\n\n(cut: the rest is longer than the platform shows)"
+	return strings.ToValidUTF8(text[:max(0, limit-len(note))], "") + note
+}
+
+// line makes text one line of at most limit characters.
+func line(text string, limit int) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) <= limit {
+		return string(runes)
+	}
+	return string(runes[:limit-1]) + "…"
+}

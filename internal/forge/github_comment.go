@@ -1,0 +1,116 @@
+package forge
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-github/v60/github"
+)
+
+// commentLimit is the longest comment that GitHub takes.
+const commentLimit = 65_536
+
+// requestComment shows a rollout in one comment on the pull request, edited in place. It belongs to the canary: the
+// next rollout of the same request goes on with it, so that a request with many pushes stays readable.
+type requestComment struct {
+	g       *GitHub
+	rollout Rollout
+	id      int64 // 0 before it is found or created
+}
+
+func (c *requestComment) Name() string { return "comment" }
+
+// marker is the first line of the comment. It is shown to nobody.
+func marker(repository string, r Rollout) string {
+	return "<!-- penstock:rollout " + repository + "/" + r.Namespace + "/" + r.Canary + " -->"
+}
+
+func (c *requestComment) Show(ctx context.Context, p Page) error {
+	number, err := c.g.requestNumber(ctx)
+	if err != nil {
+		return c.g.refused(c.Name(), "`pull-requests: read`", err)
+	}
+	if number == 0 {
+		return nil // a push or a tag without a pull request: there is nobody to tell, and nothing wrong with that
+	}
+	return c.g.refused(c.Name(), "`pull-requests: write`", c.show(ctx, number, p))
+}
+
+func (c *requestComment) show(ctx context.Context, number int, p Page) error {
+	body := c.body(p)
+	if c.id == 0 {
+		// Looked up before every creation: the answer to the one before may have been lost on the way.
+		id, err := c.find(ctx, number)
+		if err != nil {
+			return err
+		}
+		if c.id = id; id == 0 {
+			return c.create(ctx, number, body)
+		}
+	}
+	err := c.g.call(ctx, "edit the comment", func(ctx context.Context) error {
+		_, _, err := c.g.api.Issues.EditComment(ctx, c.g.owner, c.g.repo, c.id, &github.IssueComment{Body: &body})
+		return err
+	})
+	if statusOf(err) == http.StatusNotFound {
+		c.id = 0 // somebody deleted it
+		return c.create(ctx, number, body)
+	}
+	return err
+}
+
+func (c *requestComment) create(ctx context.Context, number int, body string) error {
+	return c.g.call(ctx, "write the comment", func(ctx context.Context) error {
+		comment, _, err := c.g.api.Issues.CreateComment(ctx, c.g.owner, c.g.repo, number, &github.IssueComment{Body: &body})
+		if err == nil {
+			c.id = comment.GetID()
+		}
+		return err
+	})
+}
+
+func (c *requestComment) body(p Page) string {
+	text := p.Body
+	if text == "" {
+		text = p.Title
+	}
+	return cut(marker(c.g.ci.Repository, c.rollout)+"\n"+text, commentLimit)
+}
+
+// find looks for our comment, over all pages. The marker alone does not make it ours: anybody can write it into a
+// comment, and would have it filled with what looks like a report, next to words of their own.
+func (c *requestComment) find(ctx context.Context, number int) (int64, error) {
+	login, err := c.g.ownLogin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	first := marker(c.g.ci.Repository, c.rollout)
+	opts := &github.IssueListCommentsOptions{ListOptions: github.ListOptions{PerPage: pageSize}}
+	for range maxPages {
+		var comments []*github.IssueComment
+		var resp *github.Response
+		err := c.g.call(ctx, "look for the comment", func(ctx context.Context) (err error) {
+			comments, resp, err = c.g.api.Issues.ListComments(ctx, c.g.owner, c.g.repo, number, opts)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, comment := range comments {
+			if sameLogin(comment.GetUser(), login) && strings.HasPrefix(comment.GetBody(), first) {
+				return comment.GetID(), nil
+			}
+		}
+		if opts.Page = resp.NextPage; opts.Page == 0 {
+			break
+		}
+	}
+	return 0, nil
+}
+
+// sameLogin compares a comment's author with a login, which for a bot may lack the "[bot]" at its end. No person can
+// have a name with brackets.
+func sameLogin(user *github.User, login string) bool {
+	return user.GetLogin() == login || (user.GetType() == "Bot" && user.GetLogin() == login+"[bot]")
+}

@@ -1,0 +1,104 @@
+package forge
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-github/v60/github"
+)
+
+// requestNumber returns the number of the pull request that the commit belongs to, and 0 if there is none. The event
+// often has none: a deployment or a push knows only the commit.
+func (g *GitHub) requestNumber(ctx context.Context) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.request != nil {
+		return *g.request, nil
+	}
+	var requests []*github.PullRequest
+	err := g.call(ctx, "look for the pull request of the commit", func(ctx context.Context) (err error) {
+		requests, _, err = g.api.PullRequests.ListPullRequestsWithCommit(ctx, g.owner, g.repo, g.ci.SHA, &github.ListOptions{PerPage: pageSize})
+		return err
+	})
+	// 422 is "no commit found": it came into being after the server's index of commits, or was removed.
+	if err != nil && statusOf(err) != http.StatusUnprocessableEntity {
+		return 0, err
+	}
+	number := g.choose(requests)
+	g.request = &number
+	return number, nil
+}
+
+// choose prefers the request whose head or merge this commit is: a commit in the middle of somebody's branch is in
+// that request, too. Among equals, an open one, and then the newest.
+func (g *GitHub) choose(requests []*github.PullRequest) int {
+	best, bestScore := 0, 0
+	for _, r := range requests {
+		if base := r.GetBase().GetRepo().GetFullName(); base != "" && !strings.EqualFold(base, g.ci.Repository) {
+			continue // of a fork, into itself
+		}
+		score := 0
+		switch g.ci.SHA {
+		case r.GetHead().GetSHA():
+			score = 4
+		case r.GetMergeCommitSHA():
+			score = 4 // a deployment of what was merged
+		}
+		switch {
+		case r.GetState() == "open":
+			score += 2
+		case !r.GetMergedAt().IsZero():
+			score++
+		default:
+			continue // closed without a merge: nobody follows it
+		}
+		if score > bestScore || (score == bestScore && r.GetNumber() > best) {
+			best, bestScore = r.GetNumber(), score
+		}
+	}
+	return best
+}
+
+// ownLogin returns the name of the user that the token stands for, such as github-actions[bot].
+func (g *GitHub) ownLogin(ctx context.Context) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.login != "" {
+		return g.login, nil
+	}
+	var answer struct {
+		Data struct {
+			Viewer struct {
+				Login string `json:"login"`
+			} `json:"viewer"`
+		} `json:"data"`
+	}
+	// GET /user is forbidden to the tokens of jobs and Apps; the same question in GraphQL is not.
+	err := g.call(ctx, "ask who the token is", func(ctx context.Context) error {
+		req, err := g.api.NewRequest(http.MethodPost, g.graphQL(), map[string]string{"query": "{viewer{login}}"})
+		if err != nil {
+			return err
+		}
+		_, err = g.api.Do(ctx, req, &answer)
+		return err
+	})
+	if status := statusOf(err); err != nil && status != http.StatusForbidden && status != http.StatusNotFound {
+		return "", err
+	}
+	if answer.Data.Viewer.Login == "" {
+		// Without an answer, only the bot of jobs is trusted: nobody else can have its name.
+		return "github-actions[bot]", nil
+	}
+	g.login = answer.Data.Viewer.Login
+	return g.login, nil
+}
+
+// graphQL is the address of the GraphQL API: beside the REST API on github.com, and at /api/graphql on a server of
+// one's own, whose REST API is at /api/v3.
+func (g *GitHub) graphQL() string {
+	if path, ok := strings.CutSuffix(g.api.BaseURL.Path, "/v3/"); ok {
+		return path + "/graphql"
+	}
+	return g.api.BaseURL.Path + "graphql"
+}
