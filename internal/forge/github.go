@@ -23,11 +23,14 @@ func (Token) String() string { return "***" }
 // GoString hides it from %#v.
 func (Token) GoString() string { return "***" }
 
+// MaxBody is how long an answer can be: a page of 100 comments, each as long as comments can be.
+const MaxBody = 16 << 20
+
 // GitHubConfig is what NewGitHub needs.
 type GitHubConfig struct {
 	CI     CI
 	Token  Token
-	Client *httpx.Client // makes all requests; its timeout is of one request, and its cap must hold 100 comments
+	Client *httpx.Client // makes all requests; it must take answers of MaxBody
 
 	// CreateDeployment makes a deployment for CI.Environment when the event has none. It is not the default: a workflow
 	// that deploys on deployments would start once more if the token is of a person or an App.
@@ -64,6 +67,9 @@ func NewGitHub(cfg GitHubConfig) (*GitHub, error) {
 	}
 	if cfg.Token == "" {
 		problems = append(problems, errors.New("there is no token for GitHub: pass secrets.GITHUB_TOKEN"))
+	}
+	if cfg.Client == nil {
+		problems = append(problems, errors.New("there is no HTTP client for GitHub"))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
