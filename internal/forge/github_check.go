@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -112,10 +113,9 @@ func (c *checkRun) update(ctx context.Context, p Page) error {
 }
 
 func checkOutput(p Page) *github.CheckRunOutput {
-	title, summary := line(p.Title, titleLimit), cut(p.Body, checkLimit)
-	if title == "" {
-		title = p.State.String() // a title must not be empty when there is a summary
-	}
+	// Neither may be empty.
+	title := cmp.Or(line(p.Title, titleLimit), p.State.String())
+	summary := cmp.Or(cut(p.Body, checkLimit), title)
 	return &github.CheckRunOutput{Title: &title, Summary: &summary}
 }
 
