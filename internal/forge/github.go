@@ -133,12 +133,8 @@ func (g *GitHub) call(ctx context.Context, what string, request func(context.Con
 
 // refused turns answers that will not change during a run into a *DisabledError; other errors stay as they are.
 func (g *GitHub) refused(surface, permission string, err error) error {
-	var answer *answerError
-	if !errors.As(err, &answer) {
-		return err
-	}
 	need := ""
-	switch answer.status {
+	switch statusOf(err) {
 	case http.StatusUnauthorized:
 		need = "a token that is valid"
 	case http.StatusForbidden:
@@ -154,7 +150,7 @@ func (g *GitHub) refused(surface, permission string, err error) error {
 	return &DisabledError{Surface: surface, Need: need, Err: err}
 }
 
-// statusOf is the status of the answer that err is about, or 0.
+// statusOf is the status of the answer that err is about, or 0. A limit has none.
 func statusOf(err error) int {
 	var answer *answerError
 	if errors.As(err, &answer) {

@@ -89,9 +89,13 @@ func (d *deployment) overall(newest Rollout) Page {
 	return all
 }
 
-// severity orders the ends of rollouts.
+// severity orders the ends of rollouts. What is no end comes last: ending so is a mistake.
 func severity(s State) int {
-	return slices.Index([]State{Neutral, Success, ActionRequired, Cancelled, TimedOut, Failure, Error}, s)
+	ends := []State{Neutral, Success, ActionRequired, Cancelled, TimedOut, Failure, Error}
+	if i := slices.Index(ends, s); i >= 0 {
+		return i
+	}
+	return len(ends)
 }
 
 func (d *deployment) show(ctx context.Context, p Page) error {

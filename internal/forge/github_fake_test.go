@@ -144,7 +144,10 @@ func (f *fakeGitHub) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	w := httptest.NewRecorder()
 	f.ServeHTTP(w, r)
-	if f.lose != nil && f.lose(r) {
+	f.mu.Lock()
+	lost := f.lose != nil && f.lose(r)
+	f.mu.Unlock()
+	if lost {
 		return nil, io.ErrUnexpectedEOF
 	}
 	resp := w.Result()

@@ -281,5 +281,5 @@ type LimitError struct {
 
 func (e *LimitError) Error() string { return "rate limit: " + e.Err.Error() }
 
-// Unwrap makes it a transient error.
-func (e *LimitError) Unwrap() []error { return []error{httpx.ErrTransient, e.Err} }
+// Unwrap makes it a transient error, and nothing else: the 403 inside would be taken for a missing permission.
+func (e *LimitError) Unwrap() error { return httpx.ErrTransient }
