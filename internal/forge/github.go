@@ -88,11 +88,12 @@ func NewGitHub(cfg GitHubConfig) (*GitHub, error) {
 	return g, nil
 }
 
-// Surfaces returns what shows this rollout: the check run, the comment on the pull request, and the deployment, each
-// where there is something to show it on. The deployment is the run's: it ends when every rollout that this was asked
+// Surfaces returns what shows this rollout: the check run (or the commit status, if the token is a person's), the
+// comment on the pull request, and the deployment if there is one. The deployment is the run's: it ends when every rollout that this was asked
 // for has shown its final page.
 func (g *GitHub) Surfaces(r Rollout) []Surface {
-	surfaces := []Surface{&checkRun{g: g, rollout: r}, &requestComment{g: g, rollout: r}}
+	commit := &commitSurface{check: &checkRun{g: g, rollout: r}, status: &commitStatus{g: g, rollout: r}}
+	surfaces := []Surface{commit, &requestComment{g: g, rollout: r}}
 	if g.deployment != nil {
 		surfaces = append(surfaces, g.deployment.part(r))
 	}

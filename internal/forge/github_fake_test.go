@@ -41,6 +41,8 @@ type fakeGitHub struct {
 	comments    map[string][]*fakeComment // by number
 	pulls       map[string][]fakePull     // by commit
 	deployments []*fakeDeployment
+	statuses    map[string][]*fakeCommitStatus // by commit
+	person      bool                           // the token is of a person, who may not write check runs
 }
 
 type fakeOutput struct {
@@ -99,8 +101,9 @@ type fakeDeployment struct {
 func newFakeGitHub(t *testing.T) *fakeGitHub {
 	f := &fakeGitHub{
 		t: t, login: ourLogin, mux: http.NewServeMux(), nextID: 1000,
-		grant:    map[string]string{"checks": "write", "pull-requests": "write", "deployments": "write"},
+		grant:    map[string]string{"checks": "write", "pull-requests": "write", "deployments": "write", "statuses": "write"},
 		comments: map[string][]*fakeComment{}, pulls: map[string][]fakePull{},
+		statuses: map[string][]*fakeCommitStatus{},
 	}
 	f.handle("POST /repos/o/r/check-runs", "checks", f.createCheck)
 	f.handle("PATCH /repos/o/r/check-runs/{id}", "checks", f.updateCheck)
@@ -113,6 +116,7 @@ func newFakeGitHub(t *testing.T) *fakeGitHub {
 	f.handle("POST /repos/o/r/deployments", "deployments", f.createDeployment)
 	f.handle("GET /repos/o/r/deployments/{id}/statuses", "deployments", f.listStatuses)
 	f.handle("POST /repos/o/r/deployments/{id}/statuses", "deployments", f.createStatus)
+	f.handle("POST /repos/o/r/statuses/{sha}", "statuses", f.createCommitStatus)
 	f.handle("POST /graphql", "", f.viewer)
 	return f
 }
@@ -272,6 +276,10 @@ func (f *fakeGitHub) editComment(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeGitHub) createCheck(w http.ResponseWriter, r *http.Request) {
+	if f.person {
+		refuse(w, http.StatusForbidden, "You must authenticate via a GitHub App.")
+		return
+	}
 	c := &fakeCheck{Status: "queued"}
 	if err := json.NewDecoder(r.Body).Decode(c); err != nil || c.HeadSHA == "" {
 		refuse(w, http.StatusUnprocessableEntity, "Invalid request")
