@@ -115,7 +115,11 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+string(a.token))
 	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-	return a.base.RoundTrip(req)
+	resp, err := a.base.RoundTrip(req)
+	if err == nil {
+		dropReset(resp)
+	}
+	return resp, err
 }
 
 // call makes one request, unless a rate limit forbids it. what says what was tried: "create the check run".

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -76,5 +77,45 @@ func TestAnswersThatDoNotDisable(t *testing.T) {
 		if text := fmt.Sprint(err); strings.Contains(text, "u:p") || strings.Contains(text, "t=1") || strings.HasPrefix(text, "::") {
 			t.Errorf("the error shows too much: %s", text)
 		}
+	}
+}
+
+func TestAnAnswerThatIsNoJSONIsAnErrorAndMakesNoSecondObject(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitHub(t)
+	garbled := false
+	f.trouble = func(w http.ResponseWriter, r *http.Request) bool {
+		if garbled || r.Method != http.MethodPost {
+			return false
+		}
+		garbled = true
+		f.mux.ServeHTTP(httptest.NewRecorder(), r)
+		_, _ = w.Write([]byte("<html>a proxy</html>"))
+		return true
+	}
+	check := f.start(f.config()).Surfaces(web())[0]
+	if err := check.Show(t.Context(), body("a")); err == nil {
+		t.Error("no error")
+	}
+	if err := check.Show(t.Context(), body("b")); err != nil {
+		t.Error(err)
+	}
+	if len(f.checks) != 1 || f.checks[0].Output.Summary != "b" {
+		t.Errorf("%d check runs", len(f.checks))
+	}
+}
+
+func TestARefusedRequestSaysWhatIsWrongWithIt(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitHub(t)
+	f.trouble = func(w http.ResponseWriter, _ *http.Request) bool {
+		answer(w, http.StatusUnprocessableEntity, map[string]any{"message": "Validation Failed", "errors": []map[string]string{
+			{"resource": "CheckRun", "field": "head_sha", "code": "invalid"}, {"message": "No commit found"}}})
+		return true
+	}
+	err := f.start(f.config()).Surfaces(web())[0].Show(t.Context(), body("a"))
+	want := `look for the check run: GitHub answered 422 "Validation Failed; head_sha invalid; No commit found"`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -81,7 +81,6 @@ func explainGitHub(err error, target string) error {
 	case errors.As(err, &primary):
 		return limited(answerOf(primary.Response, primary.Message, nil), primary.Rate.Reset.Time)
 	case errors.As(err, &secondary):
-		// RetryAfter is negative when the library took it from a reset that has passed.
 		after := secondaryWait
 		if d := secondary.RetryAfter; d != nil && *d > 0 {
 			after = *d
@@ -97,6 +96,15 @@ func explainGitHub(err error, target string) error {
 		return known
 	}
 	return httpx.Explain(err, target, httpx.DefaultTimeout)
+}
+
+// dropReset takes the end of the hour out of an answer that is not about the hour's requests. The library would take it
+// for the end of a secondary limit, which is usually over in a minute, and send nothing before.
+func dropReset(r *http.Response) {
+	limited := r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusTooManyRequests
+	if limited && r.Header.Get("X-RateLimit-Remaining") != "0" {
+		r.Header.Del("X-RateLimit-Reset")
+	}
 }
 
 func limited(answer *answerError, until time.Time) error {

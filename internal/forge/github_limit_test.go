@@ -31,46 +31,50 @@ func TestEveryFormOfALimitIsObeyed(t *testing.T) {
 		"429 at the end of the hour's requests":    {status: 429, header: map[string]string{"X-RateLimit-Remaining": "0"}, message: "API rate limit exceeded", reset: 20 * time.Minute, wait: 20 * time.Minute},
 		"429 with a reset that has just passed":    {status: 429, header: map[string]string{"X-RateLimit-Remaining": "0"}, reset: -time.Minute, wait: 2 * time.Second},
 		"403 in the words of an older server":      {status: 403, message: "You have triggered an abuse detection mechanism.", wait: time.Minute},
+		"403 in the middle of the hour's requests": {status: 403, header: map[string]string{"X-RateLimit-Remaining": "700"}, message: secondary, reset: 20 * time.Minute, wait: time.Minute},
 		"429 with a Retry-After that is no number": {status: 429, header: map[string]string{"Retry-After": "soon"}, wait: time.Minute},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				f := newFakeGitHub(t)
-				start := time.Now()
-				limited := false
-				var again time.Duration
-				f.trouble = func(w http.ResponseWriter, _ *http.Request) bool {
-					if limited {
-						if again == 0 {
-							again = time.Since(start)
+		for _, docs := range []string{"https://docs.github.com/rest", "https://docs.github.com/rest/overview#about-secondary-rate-limits"} {
+			t.Run(name+" "+docs, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f := newFakeGitHub(t)
+					start := time.Now()
+					limited := false
+					var again time.Duration
+					f.trouble = func(w http.ResponseWriter, _ *http.Request) bool {
+						if limited {
+							if again == 0 {
+								again = time.Since(start)
+							}
+							return false
 						}
-						return false
+						limited = true
+						for k, v := range tt.header {
+							w.Header().Set(k, v)
+						}
+						if tt.reset != 0 {
+							w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(start.Add(tt.reset).Unix(), 10))
+						}
+						// The library looks at the end of this address, on 403 only.
+						answer(w, tt.status, map[string]string{"message": tt.message, "documentation_url": docs})
+						return true
 					}
-					limited = true
-					for k, v := range tt.header {
-						w.Header().Set(k, v)
+					p := NewPublisher(t.Context(), f.start(f.config()).Surfaces(web())[0])
+					p.Publish(body("a"))
+					time.Sleep(time.Second)
+					p.Publish(body("b"))
+					time.Sleep(time.Hour)
+					noWarnings(t, p.Close(within(t, time.Second)))
+					if again < tt.wait || again > tt.wait+time.Second {
+						t.Errorf("asked again after %v, want %v", again, tt.wait)
 					}
-					if tt.reset != 0 {
-						w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(start.Add(tt.reset).Unix(), 10))
+					if len(f.checks) != 1 || f.checks[0].Output.Summary != "b" {
+						t.Errorf("check runs: %+v", f.checks)
 					}
-					refuse(w, tt.status, tt.message)
-					return true
-				}
-				p := NewPublisher(t.Context(), f.start(f.config()).Surfaces(web())[0])
-				p.Publish(body("a"))
-				time.Sleep(time.Second)
-				p.Publish(body("b"))
-				time.Sleep(time.Hour)
-				noWarnings(t, p.Close(within(t, time.Second)))
-				if again < tt.wait || again > tt.wait+time.Second {
-					t.Errorf("asked again after %v, want %v", again, tt.wait)
-				}
-				if len(f.checks) != 1 || f.checks[0].Output.Summary != "b" {
-					t.Errorf("check runs: %+v", f.checks)
-				}
+				})
 			})
-		})
+		}
 	}
 }
 

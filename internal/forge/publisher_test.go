@@ -168,6 +168,20 @@ func TestASlowSurfaceDelaysNobody(t *testing.T) {
 	})
 }
 
+func TestAServerThatNeverAnswersDoesNotHoldBackTheNextPageForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSurface()
+		s.took = time.Hour
+		p := NewPublisher(t.Context(), s)
+		p.Publish(titled("a"))
+		time.Sleep(time.Second)
+		p.Publish(titled("b"))
+		time.Sleep(35 * time.Second)
+		s.expect(t, "a@0", "b@32")
+		p.Close(within(t, time.Second))
+	})
+}
+
 func TestACancelledRunStillWritesItsLastPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
