@@ -41,7 +41,6 @@ var packages = map[string]kind{
 	"internal/forge":     engine, // what GitHub and GitLab show of a rollout
 	"internal/kube":      engine,
 	"internal/gate":      engine, // webhooks: hooks and gates
-	"internal/forge":     engine, // what GitHub and GitLab show of a rollout
 	"internal/httpx":     engine,
 	"internal/exporter":  engine, // Prometheus metrics of a run
 	"internal/fleet":     engine, // several canaries in one run; its plan of order is pure

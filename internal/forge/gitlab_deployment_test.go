@@ -52,7 +52,7 @@ func TestGitLabDeploymentOfEveryState(t *testing.T) {
 		gitlabShow(t, gitlabDeploymentOf(t, f), gitlabStep, forge.Page{State: state})
 		gitlabWantDeployments(t, f, "production "+want)
 	}
-	gitlabMention(t, gitlabDeploymentOf(t, newFakeGitLab(t)).Show(t.Context(), forge.Page{}), "no state")
+	gitlabMention(t, gitlabDeploymentOf(t, newFakeGitLab(t)).Show(t.Context(), forge.Page{State: 99}), "no state")
 }
 
 func TestGitLabNothingIsDeployedWhenNothingBegan(t *testing.T) {

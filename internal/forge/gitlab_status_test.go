@@ -55,7 +55,7 @@ func TestGitLabStatusOfEveryState(t *testing.T) {
 		gitlabWantStatuses(t, f, "project_42_bot "+want)
 	}
 	f := newFakeGitLab(t)
-	gitlabMention(t, gitlabStatusOf(t, f).Show(t.Context(), forge.Page{}), "no state")
+	gitlabMention(t, gitlabStatusOf(t, f).Show(t.Context(), forge.Page{State: 99}), "no state")
 	gitlabWantStatuses(t, f)
 }
 
