@@ -8,7 +8,6 @@ import (
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/notify"
-	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
 
@@ -60,7 +59,5 @@ func (d *drive) alerting() (reporters []runner.Reporter, closeAll func(), err er
 
 // warner says what people should know and what changes nothing of the rollout.
 func (a *App) warner(c *canary.Canary) func(error) {
-	return func(err error) {
-		fmt.Fprintf(a.Stderr, "warning: %s: %s\n", report.Clean(c.Namespace+"/"+c.Name), report.Clean(err.Error()))
-	}
+	return func(err error) { a.warn(fmt.Errorf("%s/%s: %w", c.Namespace, c.Name, err)) }
 }

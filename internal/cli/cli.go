@@ -68,7 +68,8 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		code = exit.code
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(a.Stderr, "penstock: "+strings.ReplaceAll(text, "\n", "\n  "))
+		a.annotate(code, text)
+		a.say("penstock: " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")
 	}
 	return code
 }

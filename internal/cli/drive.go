@@ -39,6 +39,7 @@ type drive struct {
 	stop      <-chan struct{}
 	reporters []runner.Reporter
 	runURL    string      // of the CI job; empty when there is none
+	commit    string      // that the job is for
 	warn      func(error) // told of what goes wrong beside the rollout; nil keeps it to itself
 
 	// Of a run of several canaries; nil otherwise.
@@ -101,7 +102,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	started() // from here on a stop is the rollout's to answer
 	run := &runner.Run{
-		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name},
+		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, RunURL: d.runURL, Commit: d.commit},
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
 		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters, alerts), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,

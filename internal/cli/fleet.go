@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-
-	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/fleet"
-	"github.com/penstock-dev/penstock/internal/kube"
 )
 
 // fleetInputs say how several canaries run together.
@@ -31,8 +27,8 @@ func (in *fleetInputs) alone() error {
 }
 
 // fleetOf compiles all canaries of the files, or returns every problem of all of them at once.
-func (a *App) fleetOf(ctx context.Context, in *runInputs, client *kube.Client, set *canary.Set, policy policy) (*squad, error) {
-	q := &squad{app: a}
+func (a *App) fleetOf(ctx context.Context, in *runInputs, run *fleetRun) (*squad, error) {
+	q, set, policy := &squad{app: a, bulletin: run.bulletin}, run.set, run.policy
 	var problems []error
 	if in.Uninstall {
 		problems = append(problems, fmt.Errorf("uninstall: the files hold %d canaries; name the one to uninstall", len(set.Canaries)))
@@ -47,33 +43,14 @@ func (a *App) fleetOf(ctx context.Context, in *runInputs, client *kube.Client, s
 	problems = append(problems, err)
 	policy.groupGates = in.Group
 	for i, c := range set.Canaries {
-		templates, err := a.templates(ctx, client, set, c)
-		if err != nil {
-			return nil, err // the cluster's word, not the files'
-		}
-		err = a.detect(ctx, client, c, in.Provider)
-		if exit := (*exitError)(nil); errors.As(err, &exit) && exit.code == ExitBadInput {
+		d, err := a.drive(ctx, in, run.client, set, driveInputs{canary: c, policy: policy, images: images[i]})
+		exit := (*exitError)(nil)
+		switch {
+		case err == nil:
+		case errors.As(err, &exit) && exit.code == ExitBadInput:
 			problems = append(problems, exit.err)
-		} else if err != nil {
-			return nil, err
-		}
-		if err != nil {
-			continue
-		}
-		providers, err := a.alertProviders(ctx, client, set, c)
-		if err != nil {
-			return nil, err
-		}
-		p, err := compile(c, planInputs{
-			provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates, providers: providers,
-		})
-		if exit := (*exitError)(nil); errors.As(err, &exit) {
-			err = exit.err
-		}
-		problems = append(problems, err)
-		d := &drive{
-			plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-			images: images[i], version: a.Version, stop: a.Stop, warn: a.warner(c),
+		default:
+			return nil, err // the cluster's word, not the files'
 		}
 		q.drives = append(q.drives, d)
 	}

@@ -30,13 +30,24 @@ type squad struct {
 	group  *fleet.Group // nil without --group
 	board  board
 
+	bulletin *bulletin
+	posters  []*poster
+
 	mu      sync.Mutex
 	members []report.FleetMember
 }
 
+// fleetRun is what a run of several canaries is made of.
+type fleetRun struct {
+	client   *kube.Client
+	set      *canary.Set
+	policy   policy
+	bulletin *bulletin
+}
+
 // runFleet runs all canaries of the files.
-func (a *App) runFleet(ctx context.Context, in *runInputs, client *kube.Client, set *canary.Set, policy policy) error {
-	q, err := a.fleetOf(ctx, in, client, set, policy)
+func (a *App) runFleet(ctx context.Context, in *runInputs, run *fleetRun) error {
+	q, err := a.fleetOf(ctx, in, run)
 	if err != nil {
 		return err
 	}
@@ -51,7 +62,7 @@ func (a *App) runFleet(ctx context.Context, in *runInputs, client *kube.Client, 
 		return err
 	}
 	defer metrics.close()
-	q.prepare(metrics)
+	q.prepare(ctx, metrics)
 	at := q.plan.Run(fleet.Actions{
 		Start: func(i int) bool { return q.start(ctx, i) },
 		Skip: func(i, because int) {
@@ -67,11 +78,32 @@ func (a *App) runFleet(ctx context.Context, in *runInputs, client *kube.Client, 
 	if err := q.board.Close(); err != nil {
 		return unfinished(err)
 	}
+	q.publish()
 	return a.finishFleet(report.Fleet{Canaries: q.members}, in.Output)
 }
 
+// publish lands the last page of every canary.
+func (q *squad) publish() {
+	var all sync.WaitGroup
+	for i := range q.members {
+		m := &q.members[i]
+		var err error
+		if m.Error != "" {
+			err = &exitError{m.ExitCode, errors.New(m.Error)}
+		}
+		if m.Skipped != "" {
+			q.posters[i].skip(m.Skipped)
+		}
+		all.Go(func() { q.posters[i].close(err) })
+		if m.Skipped == "" && m.Error == "" {
+			q.bulletin.ended(m.Result, q.posters[i].last, false)
+		}
+	}
+	all.Wait()
+}
+
 // prepare gives every canary its views and its place in the run.
-func (q *squad) prepare(m *metrics) {
+func (q *squad) prepare(ctx context.Context, m *metrics) {
 	lines := make([]report.FleetLine, len(q.drives))
 	q.muster = fleet.NewMuster(q.plan.First())
 	for i, d := range q.drives {
@@ -83,7 +115,10 @@ func (q *squad) prepare(m *metrics) {
 		}
 		lines[i] = report.FleetLine{Snapshot: s, Waits: true}
 		q.members = append(q.members, report.FleetMember{Result: report.Summarise(s)})
-		d.reporters = append([]runner.Reporter{boardReporter{q, i}}, m.reporters(d.canary)...)
+		p := q.bulletin.poster(ctx, d.canary)
+		q.posters = append(q.posters, p)
+		d.runURL, d.commit = q.bulletin.ci.RunURL, q.bulletin.ci.SHA
+		d.reporters = append([]runner.Reporter{boardReporter{q, i}, p}, m.reporters(d.canary)...)
 		d.checked = func(ctx context.Context) error { return q.checked(ctx, i) }
 		d.join = func(ctx context.Context, r *runner.Run) (func(), error) { return q.join(ctx, i, r) }
 	}
@@ -222,7 +257,7 @@ func (a *App) finishFleet(f report.Fleet, output string) error {
 	}
 	f.ExitCode = worst(codes...)
 	look := ScreenOf(a.Stderr, a.Getenv).Look
-	fmt.Fprintf(a.Stderr, "\n%s\n%s", look.FleetTable(f), look.FleetClosing(f))
+	a.say(fmt.Sprintf("\n%s\n%s", look.FleetTable(f), look.FleetClosing(f)))
 	if output == "json" {
 		body, err := f.JSON()
 		if err == nil {

@@ -55,22 +55,23 @@ func (in *runInputs) follows() (bool, error) {
 }
 
 // follow follows the rollout of one canary that a Flagger controller drives.
-func (a *App) follow(ctx context.Context, in *runInputs, f *follower) error {
+func (a *App) follow(ctx context.Context, in *runInputs, f *follower, b *bulletin) error {
 	metrics, err := a.openMetrics(ctx, in.metricsInputs)
 	if err != nil {
 		return err
 	}
 	defer metrics.close()
-	screen := a.screen(f.clock)
-	f.reporters = append([]runner.Reporter{screenReporter{screen}}, metrics.reporters(f.canary)...)
+	screen, p := a.screen(f.clock), b.poster(ctx, f.canary)
+	f.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(f.canary)...)
 	result, err := f.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {
 		err = unfinished(closeErr)
 	}
+	p.close(err)
 	if err != nil {
 		return err
 	}
-	return a.finish(report.Summarise(result.Snapshot), result, in.Output)
+	return a.conclude(b, result, in.Output)
 }
 
 // follower is everything that it takes to follow a rollout.

@@ -22,6 +22,7 @@ type runInputs struct {
 	fleetInputs
 	metricsInputs
 	driverInputs
+	forgeInputs
 	Files         []string `input:"filename" short:"f" help:"file, directory or glob with the Canary and its templates; - is standard input; may be repeated"`
 	Images        []string `input:"image" help:"container=reference: the image to roll out; may be repeated; default: the change that is already in the target"`
 	Provider      string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
@@ -34,6 +35,7 @@ type runInputs struct {
 // rehearseInputs are the inputs of a rehearsal.
 type rehearseInputs struct {
 	policyInputs
+	reportInputs
 	Files    []string `input:"filename" short:"f" help:"file, directory or glob with the Canary to rehearse; default: a bundled one"`
 	Provider string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	Speed    float64  `input:"speed" help:"how many times faster than real time; default: so that the rollout takes about 15 seconds"`

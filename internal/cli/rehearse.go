@@ -59,6 +59,10 @@ type play struct {
 }
 
 func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) error {
+	b, err := a.bulletin(forgeInputs{Forge: "none", reportInputs: in.reportInputs})
+	if err != nil {
+		return err
+	}
 	p, err := a.prepare(in, name)
 	if err != nil {
 		return err
@@ -92,6 +96,8 @@ func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) err
 		r.Faults = append(r.Faults, fault.String())
 	}
 	addTraffic(&r, traffic)
+	r.ExitCode = exitCode(result.Outcome)
+	b.ended(r, result.Snapshot, true)
 	return a.finish(r, result, in.Output)
 }
 

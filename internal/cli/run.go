@@ -56,6 +56,13 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err := parseOutput(in.Output); err != nil {
 		return err
 	}
+	b, err := a.bulletin(in.forgeInputs)
+	if err != nil {
+		return err
+	}
+	if in.Images, args, err = b.asked(in.Images, args); err != nil {
+		return err
+	}
 	images, err := parseImages(in.Images)
 	if err != nil {
 		return err
@@ -87,7 +94,7 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 		return badInput(fmt.Errorf("driver: a run follows one canary and the files hold %d; name one", len(set.Canaries)))
 	}
 	if len(args) == 0 && len(set.Canaries) > 1 {
-		return a.runFleet(ctx, in, client, &set, policy)
+		return a.runFleet(ctx, in, &fleetRun{client: client, set: &set, policy: policy, bulletin: b})
 	}
 	if err := in.fleetInputs.alone(); err != nil {
 		return err
@@ -99,50 +106,88 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if follows {
 		return a.follow(ctx, in, &follower{
 			canary: c, client: client, clock: clock.RealClock{}, images: images, gate: policy.gateTimeout, stop: a.Stop,
-		})
-	}
-	templates, err := a.templates(ctx, client, &set, c)
-	if err != nil {
-		return err
-	}
-	if err := a.detect(ctx, client, c, in.Provider); err != nil {
-		return err
-	}
-	providers, err := a.alertProviders(ctx, client, &set, c)
-	if err != nil {
-		return err
-	}
-	p, err := compile(c, planInputs{
-		provider: in.Provider, metricsServer: in.MetricsServer, policy: policy, templates: templates, providers: providers,
-	})
-	if err != nil {
-		return err
-	}
-	d := &drive{
-		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		images: images, version: a.Version, stop: a.Stop, warn: a.warner(c),
+		}, b)
 	}
 	if in.DryRun {
+		d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images})
+		if err != nil {
+			return err
+		}
 		return a.dryRun(ctx, d)
 	}
+	p := b.poster(ctx, c)
+	d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images})
+	if err != nil {
+		p.close(err)
+		return err
+	}
+	result, err := a.runOne(ctx, in, d, p)
+	p.close(err)
+	if err != nil {
+		return err
+	}
+	return a.conclude(b, result, in.Output)
+}
+
+// conclude publishes the result of the only canary, and ends with its exit code.
+func (a *App) conclude(b *bulletin, result runner.Result, output string) error {
+	r := report.Summarise(result.Snapshot)
+	r.ExitCode = exitCode(result.Outcome)
+	b.ended(r, result.Snapshot, true)
+	return a.finish(r, result, output)
+}
+
+// driveInputs are what a canary's run is made of.
+type driveInputs struct {
+	canary *canary.Canary
+	policy policy
+	images map[string]string
+}
+
+// drive prepares the run of one canary. It touches nothing.
+func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set *canary.Set, of driveInputs) (*drive, error) {
+	c := of.canary
+	templates, err := a.templates(ctx, client, set, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.detect(ctx, client, c, in.Provider); err != nil {
+		return nil, err
+	}
+	providers, err := a.alertProviders(ctx, client, set, c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := compile(c, planInputs{
+		provider: in.Provider, metricsServer: in.MetricsServer, policy: of.policy, templates: templates, providers: providers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &drive{
+		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
+		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c),
+	}, nil
+}
+
+// runOne runs one canary and shows it.
+func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (runner.Result, error) {
 	if a.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 	metrics, err := a.openMetrics(ctx, in.metricsInputs)
 	if err != nil {
-		return err
+		return runner.Result{}, err
 	}
 	defer metrics.close()
 	screen := a.screen(d.clock)
-	d.reporters = append([]runner.Reporter{screenReporter{screen}}, metrics.reporters(c)...)
+	d.runURL, d.commit = p.bulletin.ci.RunURL, p.bulletin.ci.SHA
+	d.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(d.canary)...)
 	result, err := d.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {
 		err = unfinished(closeErr)
 	}
-	if err != nil {
-		return err
-	}
-	return a.finish(report.Summarise(result.Snapshot), result, in.Output)
+	return result, err
 }
 
 func (a *App) connect(in clusterInputs) (*kube.Client, error) {
@@ -192,7 +237,7 @@ func (a *App) templates(
 func (a *App) finish(r report.Result, result runner.Result, output string) error {
 	r.ExitCode = exitCode(result.Outcome)
 	look := ScreenOf(a.Stderr, a.Getenv).Look // the window may have another size by now
-	fmt.Fprintf(a.Stderr, "\n%s\n%s", look.Table(r), look.Closing(r))
+	a.say(fmt.Sprintf("\n%s\n%s", look.Table(r), look.Closing(r)))
 	if output == "json" {
 		body, err := r.JSON()
 		if err != nil {

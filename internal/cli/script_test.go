@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -46,6 +47,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := clusterCommands()
+	maps.Copy(commands, forgeCommands())
 	commands["exits"] = exits
 	commands["json"] = jsonDocument
 	commands["eventually"] = eventually
@@ -61,6 +63,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CANARY", examples)
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig")) // never the one of who runs the tests
 			env.Values[clusterKey{}] = &scriptCluster{}
+			env.Values[forgeKey{}] = &scriptForge{}
 			return nil
 		},
 	})

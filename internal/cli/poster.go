@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
+	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
+	"github.com/penstock-dev/penstock/internal/runner"
+)
+
+// poster publishes the pages of one canary.
+type poster struct {
+	bulletin  *bulletin
+	publisher *forge.Publisher
+
+	mu   sync.Mutex
+	last report.Snapshot
+}
+
+// poster opens the pages of a canary. Close must be called.
+func (b *bulletin) poster(ctx context.Context, c *canary.Canary) *poster {
+	p := &poster{bulletin: b, publisher: forge.NewPublisher(ctx, b.surfaces(c)...)}
+	p.last.Namespace, p.last.Canary, p.last.Provider = c.Namespace, c.Name, c.Spec.Provider
+	return p
+}
+
+// Report implements runner.Reporter. It never waits.
+func (p *poster) Report(_ context.Context, u runner.Update) {
+	p.mu.Lock()
+	p.last = u.Snapshot
+	p.mu.Unlock()
+	p.publisher.Publish(p.page(&u.Snapshot))
+}
+
+// page is a snapshot as the platform shows it.
+func (p *poster) page(s *report.Snapshot) forge.Page {
+	ci := &p.bulletin.ci
+	return forge.Page{
+		Title: report.Title(*s), Body: report.Markdown(*s, report.MarkdownOptions{Platform: string(ci.Platform), RunURL: ci.RunURL}),
+		State: stateOf(s), Final: s.Outcome != rollout.Running,
+	}
+}
+
+// stateOf is how a rollout stands, in the words of a forge.
+func stateOf(s *report.Snapshot) forge.State {
+	switch s.Outcome {
+	case rollout.Promoted, rollout.Initialised, rollout.Unchanged, rollout.Uninstalled:
+		return forge.Success
+	case rollout.RolledBack, rollout.Halted:
+		if s.Status.Reason.Code == rollout.GateExpired {
+			return forge.TimedOut
+		}
+		return forge.Failure
+	case rollout.Cancelled:
+		return forge.Cancelled
+	case rollout.Superseded, rollout.Suspended:
+		return forge.Neutral
+	case rollout.Gated:
+		return forge.ActionRequired
+	}
+	if s.Status.Gate != "" {
+		return forge.ActionRequired
+	}
+	return forge.InProgress
+}
+
+// close lands the last page everywhere. A run that did not come to an end says why.
+func (p *poster) close(err error) {
+	p.mu.Lock()
+	last := p.last
+	p.mu.Unlock()
+	cancelled := last.Outcome == rollout.Cancelled
+	if err != nil && last.Outcome == rollout.Running {
+		page := p.page(&last)
+		page.Title, page.State, page.Final = "could not finish: "+report.Clean(err.Error()), forge.Error, true
+		var exit *exitError
+		switch {
+		case errors.As(err, &exit) && exit.code == ExitCancelled:
+			page.Title, page.State, cancelled = "cancelled before it began", forge.Cancelled, true
+		case errors.As(err, &exit) && exit.code == ExitBadInput:
+			page.Title, page.State = "nothing was touched: "+report.Clean(err.Error()), forge.Failure
+		}
+		p.publisher.Publish(page)
+	}
+	ctx, cancel := p.bulletin.deadline(cancelled)
+	defer cancel()
+	for _, warning := range p.publisher.Close(ctx) {
+		p.bulletin.app.warn(fmt.Errorf("%s/%s: %w", last.Namespace, last.Canary, warning))
+	}
+}
+
+// skip says that a canary of several was never started.
+func (p *poster) skip(why string) {
+	p.mu.Lock()
+	last := p.last
+	p.mu.Unlock()
+	page := p.page(&last)
+	page.Title, page.State, page.Final = "skipped: "+report.Clean(why), forge.Neutral, true
+	p.publisher.Publish(page)
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptForge answers as GitHub or GitLab does when all is well, or as when it is down. What it got is told to the script.
+// How the platforms behave otherwise is tested where they are talked to.
+type scriptForge struct {
+	mu   sync.Mutex
+	got  []string // METHOD path body
+	down bool
+}
+
+func forgeOf(ts *testscript.TestScript) *scriptForge { return ts.Value(forgeKey{}).(*scriptForge) }
+
+type forgeKey struct{}
+
+// forgeCommands are what a script can do with a forge:
+//
+//	forge github|gitlab   start it; sets the variables of a job, with a token
+//	forge down            answer nothing from now on
+//	told METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts; the last such one counts
+func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"forge": func(ts *testscript.TestScript, _ bool, args []string) { forgeOf(ts).start(ts, args[0]) },
+		"told":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).told(ts, neg, args) },
+	}
+}
+
+func (f *scriptForge) start(ts *testscript.TestScript, kind string) {
+	if kind == "down" {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.down = true
+		return
+	}
+	server := httptest.NewServer(http.HandlerFunc(f.answer))
+	ts.Defer(server.Close)
+	const sha = "0123456789012345678901234567890123456789"
+	variables := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_API_URL": server.URL, "GITHUB_SERVER_URL": server.URL, "GITHUB_REPOSITORY": "acme/shop",
+		"GITHUB_REPOSITORY_ID": "7", "GITHUB_SHA": sha, "GITHUB_REF": "refs/heads/main", "GITHUB_EVENT_NAME": "push", "GITHUB_ACTOR": "ann",
+		"GITHUB_TRIGGERING_ACTOR": "ann", "GITHUB_ACTOR_ID": "3", "GITHUB_RUN_ID": "99", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_JOB": "deploy",
+		"GITHUB_TOKEN": "ghs_secret", "GITHUB_EVENT_PATH": ts.MkAbs("event.json"), "GITHUB_OUTPUT": ts.MkAbs("output"), "GITHUB_STEP_SUMMARY": ts.MkAbs("summary.md"),
+	}
+	if kind == "gitlab" {
+		variables = map[string]string{
+			"GITLAB_CI": "true", "CI_API_V4_URL": server.URL + "/api/v4", "CI_SERVER_URL": server.URL, "CI_PROJECT_ID": "7", "CI_PROJECT_PATH": "acme/shop",
+			"CI_COMMIT_SHA": sha, "CI_COMMIT_REF_NAME": "main", "CI_PIPELINE_SOURCE": "merge_request_event", "CI_PIPELINE_ID": "5", "CI_JOB_ID": "6",
+			"CI_JOB_URL": server.URL + "/job/6", "CI_MERGE_REQUEST_IID": "12", "CI_MERGE_REQUEST_PROJECT_ID": "7", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "7",
+			"GITLAB_USER_LOGIN": "ann", "GITLAB_USER_ID": "3", "GITLAB_TOKEN": "glpat-secret", "CI_JOB_TOKEN": "job-secret",
+		}
+	}
+	for name, value := range variables {
+		ts.Setenv(name, value)
+	}
+}
+
+func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	f.mu.Lock()
+	f.got = append(f.got, r.Method+" "+r.URL.Path+" "+string(body))
+	down := f.down
+	f.mu.Unlock()
+	if down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusCreated)
+	}
+	_ = json.NewEncoder(w).Encode(f.reply(r))
+}
+
+// reply is an answer without anything that was there before.
+func (f *scriptForge) reply(r *http.Request) any {
+	me := map[string]any{"id": 1, "login": "github-actions[bot]", "username": "project_7_bot"}
+	one := map[string]any{"id": 1, "iid": 12, "number": 12, "sha": strings.Repeat("0", 40), "state": "open", "user": me, "author": me, "status": "running"}
+	switch path := r.URL.Path; {
+	case strings.HasSuffix(path, "/graphql"):
+		return map[string]any{"data": map[string]any{"viewer": me}}
+	case strings.HasSuffix(path, "/user"):
+		return me
+	case r.Method == http.MethodGet && strings.HasSuffix(path, "/check-runs"):
+		return map[string]any{"total_count": 0, "check_runs": []any{}}
+	case r.Method == http.MethodGet && strings.HasSuffix(path, "/pulls"):
+		return []any{map[string]any{"number": 12, "state": "open", "head": map[string]any{"sha": "0123456789012345678901234567890123456789"}}}
+	case r.Method == http.MethodGet && regexp.MustCompile(`/(comments|statuses|notes|deployments|discussions)$`).MatchString(path):
+		return []any{}
+	case r.Method == http.MethodGet && strings.Contains(path, "/jobs/"), strings.HasSuffix(path, "/job"):
+		return map[string]any{"id": 6, "commit": map[string]any{"id": "0123456789012345678901234567890123456789"}, "pipeline": map[string]any{"id": 5}}
+	}
+	return one
+}
+
+func (f *scriptForge) told(ts *testscript.TestScript, neg bool, args []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	want := regexp.MustCompile("^" + args[0] + " " + args[1] + " ")
+	last := ""
+	for _, got := range f.got {
+		if want.MatchString(got) {
+			last = got
+		}
+	}
+	all := last != ""
+	for _, text := range args[2:] {
+		all = all && strings.Contains(last, text)
+	}
+	if all == neg {
+		ts.Fatalf("the last %s %s was %q; all requests:\n%s", args[0], args[1], last, strings.Join(shortened(f.got), "\n"))
+	}
+}
+
+func shortened(got []string) []string {
+	var all []string
+	for _, g := range got {
+		all = append(all, fmt.Sprintf("%.300s", g))
+	}
+	return all
+}
