@@ -32,6 +32,7 @@ var packages = map[string]kind{
 	"internal":           tests,
 	"internal/canary":    core,
 	"internal/rollout":   core,
+	"internal/approval":  core,
 	"internal/report":    codec,
 	"internal/traffic":   codec,
 	"internal/workload":  codec,
