@@ -90,7 +90,9 @@ func (p Policy) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func sorted[T int64 | string](list []T) []T { return slices.Compact(slices.Sorted(slices.Values(list))) }
+func sorted[T int64 | string](list []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(list)))
+}
 
 func lowered(list []string) []string {
 	out := make([]string, 0, len(list))
