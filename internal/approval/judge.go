@@ -1,9 +1,6 @@
 package approval
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Judge says what a gate says now, and about every comment why it counts or does not. The gate opens when nothing stands
 // against it and every group of the policy is full of people who approved before the deadline and were seen to: a verdict
@@ -138,52 +135,4 @@ func brakes(p Policy, all []*ballot) (aborted, tampered, paused bool) {
 		paused = true
 	}
 	return aborted, tampered, paused
-}
-
-// fill puts the people who voted into the groups, each into one, so that as many places as possible are taken, and
-// returns what is lacking in words. It marks the ballots with their groups.
-func fill(p Policy, all []*ballot, votes func(*ballot) bool) []string {
-	var places []int // the group of each place
-	for i, g := range p.Groups {
-		for range max(0, g.Count) {
-			places = append(places, i)
-		}
-	}
-	taken := make([]*ballot, len(places))
-	var seat func(b *ballot, tried []bool) bool
-	seat = func(b *ballot, tried []bool) bool {
-		for i, group := range places {
-			if tried[i] || !b.inGroup(group) {
-				continue
-			}
-			tried[i] = true
-			// Whoever sits here moves on, when there is another place for them.
-			if taken[i] == nil || seat(taken[i], tried) {
-				taken[i] = b
-				return true
-			}
-		}
-		return false
-	}
-	for _, b := range all {
-		b.group = -1
-		if b.stands() && votes(b) {
-			seat(b, make([]bool, len(places)))
-		}
-	}
-	lacks := make([]int, len(p.Groups))
-	for i, group := range places {
-		if taken[i] == nil {
-			lacks[group]++
-		} else {
-			taken[i].group = group
-		}
-	}
-	var out []string
-	for i, n := range lacks {
-		if n > 0 {
-			out = append(out, fmt.Sprintf("%d more of group %s", n, p.Groups[i].Name))
-		}
-	}
-	return out
 }

@@ -45,7 +45,7 @@ func Reduce(l Log, g Gate, p Policy, e Event) Log {
 // repeats reports whether a reason adds nothing about a comment whose text the log knows already, such as when the next
 // gate finds the comments of the one before.
 func repeats(r Reason) bool {
-	return r == BeforeGate || r == WrongTarget || r == NoGate || r == AfterDeadline
+	return r == BeforeGate || r == WrongTarget || r == NoGate
 }
 
 // sameSight reports whether two decisions about one comment say the same. Who saw it, when and how does not matter.
