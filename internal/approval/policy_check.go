@@ -43,11 +43,16 @@ func (ps *problems) add(path, format string, args ...any) {
 	ps.list = append(ps.list, PolicyProblem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// at reports whether something at or below a path is wrong already: what could not be read needs no second complaint.
+// at reports whether something at, above or below a path is wrong already: what could not be read needs no second
+// complaint.
 func (ps *problems) at(path string) bool {
-	return slices.ContainsFunc(ps.list, func(p PolicyProblem) bool {
-		return p.Path == path || strings.HasPrefix(p.Path, path+".") || strings.HasPrefix(p.Path, path+"[")
-	})
+	return slices.ContainsFunc(ps.list, func(p PolicyProblem) bool { return within(p.Path, path) || within(path, p.Path) })
+}
+
+// within reports whether a path is another one or leads into it.
+func within(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || other == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 func (ps *problems) err() error {
@@ -111,7 +116,7 @@ func (g Group) check(path string, on func(path string, wrong bool, format string
 	for i, id := range g.Users {
 		at := path + ".users[" + strconv.Itoa(i) + "]"
 		on(at, id <= 0, "%d is not a user's number; want a whole number above 0", id)
-		on(at, slices.Index(g.Users, id) < i, "%d is there already", id)
+		on(at, id > 0 && slices.Index(g.Users, id) < i, "%d is there already", id)
 	}
 	for i, team := range g.Teams {
 		on(path+".teams["+strconv.Itoa(i)+"]", !isTeam(team), "%q is not a team; want owner/team on GitHub, the path of a group on GitLab", team)
