@@ -85,6 +85,9 @@ func decide(g Gate, p Policy, e Event) Decision {
 		BodyHash: valid(e.BodyHash), CreatedAt: e.CreatedAt.UTC().Round(0), Observed: e.Observed.UTC().Round(0), Via: e.Via,
 		Rollout: valid(g.Rollout), Gate: g.Target().String(), Counted: reason == Counted, Reason: reason,
 	}
+	if classOf(d.Verb) == Read {
+		d.Verb = "" // asking is no vote, and becomes none by being edited
+	}
 	d.Actor.Login = valid(e.Actor.Login)
 	d.Permission = Permission{Known: e.Live.Known, Role: e.Live.Role}
 	for _, team := range sorted(lowered(e.Live.Teams)) {

@@ -28,7 +28,7 @@ func Reduce(l Log, g Gate, p Policy, e Event) Log {
 		if d.Comment <= 0 || !known && !e.CreatedAt.IsZero() && !g.Started.IsZero() && !e.CreatedAt.After(g.Started) {
 			return l
 		}
-	case classOf(d.Verb) == "" || classOf(d.Verb) == Read:
+	case d.Verb == "":
 		if !known || sameText || d.Reason != Incomplete {
 			return l
 		}
@@ -50,14 +50,13 @@ func repeats(r Reason) bool {
 
 // sameSight reports whether two decisions about one comment say the same. Who saw it, when and how does not matter.
 func sameSight(a, b Decision) bool {
-	if a.Reason != b.Reason {
+	if a.Reason != b.Reason || a.Verb != b.Verb || isVote(a.Verb) && a.Gate != b.Gate {
 		return false
 	}
 	if a.Reason.changed() {
-		return true
+		return true // into what text does not matter, and somebody may edit a comment a thousand times
 	}
-	votes := isVote(a.Verb) || isVote(b.Verb)
-	return (!votes || a.Gate == b.Gate) && a.Verb == b.Verb && a.Target == b.Target && a.BodyHash == b.BodyHash && a.Actor.ID == b.Actor.ID &&
+	return a.Target == b.Target && a.BodyHash == b.BodyHash && a.Actor.ID == b.Actor.ID &&
 		a.Permission.Known == b.Permission.Known && a.Permission.Role == b.Permission.Role && slices.Equal(a.Permission.Teams, b.Permission.Teams)
 }
 
