@@ -104,6 +104,7 @@ func TestParseIgnoresWhatReadersDoNotSeeAsACommand(t *testing.T) {
 		"in a comment after a stray end":                        "--> <!--\n" + line + "\n-->",
 		"in a comment after a stray sign":                       "1 < 2 --> <!--\n" + line,
 		"in preformatted text":                                  "<pre>\n" + line + "\n</pre>",
+		"in preformatted text after a sham end":                 "<pre> <!-- </pre> -->\n" + line + "\n</pre>",
 		"in nested quotes of HTML":                              "<blockquote><blockquote>\n</blockquote>\n\n" + line + "\n\n</blockquote>",
 		"in folded details":                                     "<details><summary>x</summary>\n\n" + line + "\n</details>",
 		"in inline code":                                        "`" + line + "`",
