@@ -9,9 +9,9 @@
 // Nothing that is missing helps: the zero Gate, Policy, Log and Verdict are all closed, an unknown permission is no
 // permission, and a ban on somebody who is not known keeps the gate shut.
 //
-// The log is a set that happens to have an order. What Reduce writes about an event depends on the event alone, never on
-// what came before it, and Judge orders votes by when the forge says that they were written. So webhooks and polling may
-// deliver late, twice and in any order.
+// The log is a set that happens to have an order. What Reduce says about an event depends on the event alone; what came
+// before it decides only whether it is news. Judge orders votes by when the forge says that they were written. So webhooks
+// and polling may deliver late, twice and in any order.
 //
 // Doubt works against approvals and never against brakes. An approval counts while every sight of its comment was clean;
 // a rejection counts once any sight of it was clean, so that nobody lifts it by editing or deleting somebody's comment.

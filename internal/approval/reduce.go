@@ -12,7 +12,7 @@ const noiseLimit = 200
 // A changed comment is recorded even when the log has never seen it: an older sight of it may still be on its way.
 func Reduce(l Log, g Gate, p Policy, e Event) Log {
 	d := decide(g, p, e)
-	known, sameText := false, false
+	known, sameText, otherText := false, false, false
 	for _, o := range l.Decisions {
 		if o.Rollout != d.Rollout || !o.sameComment(d) {
 			continue
@@ -22,6 +22,7 @@ func Reduce(l Log, g Gate, p Policy, e Event) Log {
 		}
 		known = true
 		sameText = sameText || o.BodyHash == d.BodyHash
+		otherText = otherText || o.BodyHash != d.BodyHash && !o.Reason.changed()
 	}
 	switch {
 	case d.Reason.changed():
@@ -29,7 +30,7 @@ func Reduce(l Log, g Gate, p Policy, e Event) Log {
 			return l
 		}
 	case d.Verb == "":
-		if !known || sameText || d.Reason != Incomplete {
+		if !otherText || d.Reason != Incomplete {
 			return l
 		}
 		d.Reason = Edited // the forge does not say so, but the text is another one
