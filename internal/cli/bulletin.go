@@ -164,12 +164,12 @@ func (a *App) say(text string) {
 }
 
 // deadline is how long the last pages may take.
-func (b *bulletin) deadline(cancelled bool) (context.Context, context.CancelFunc) {
+func (b *bulletin) deadline(ctx context.Context, cancelled bool) (context.Context, context.CancelFunc) {
 	limit := publishLimit
 	if cancelled {
 		limit = publishStopped
 	}
-	return context.WithTimeout(context.Background(), limit)
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
 func orElse(text, fallback string) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -30,17 +31,20 @@ const (
 // drive is everything that a rollout needs, on a real cluster or on the embedded one.
 type drive struct {
 	plan
-	client    *kube.Client
-	clock     clock.Clock
-	scale     func(time.Duration) time.Duration // real time to the clock's
-	images    map[string]string
-	oldImage  string // what the primary runs, when that is known
-	version   string
-	stop      <-chan struct{}
-	reporters []runner.Reporter
-	runURL    string      // of the CI job; empty when there is none
-	commit    string      // that the job is for
-	warn      func(error) // told of what goes wrong beside the rollout; nil keeps it to itself
+	client     *kube.Client
+	clock      clock.Clock
+	scale      func(time.Duration) time.Duration // real time to the clock's
+	images     map[string]string
+	oldImage   string // what the primary runs, when that is known
+	version    string
+	stop       <-chan struct{}
+	reporters  []runner.Reporter
+	begun      func()        // called when everything is checked and the lease is held; may be nil
+	leaseLimit time.Duration // how long another run's lease is waited for; 0 is the usual
+	stopLimit  time.Duration // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
+	runURL     string        // of the CI job; empty when there is none
+	commit     string        // that the job is for
+	warn       func(error)   // told of what goes wrong beside the rollout; nil keeps it to itself
 
 	// Of a run of several canaries; nil otherwise.
 	checked func(ctx context.Context) error                                    // everything was checked and nothing touched yet; an error ends it so
@@ -90,7 +94,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	id := runID()
 	d.claiming(ctx)
-	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, leaseLimit); err != nil {
+	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, cmp.Or(d.leaseLimit, leaseLimit)); err != nil {
 		return runner.Result{}, d.classify(err)
 	}
 	release := sync.OnceFunc(fence.lease.Release)
@@ -101,12 +105,15 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		}
 	}
 	started() // from here on a stop is the rollout's to answer
+	if d.begun != nil {
+		d.begun()
+	}
 	run := &runner.Run{
 		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, RunURL: d.runURL, Commit: d.commit},
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
 		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters, alerts), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
-		Stop: d.stop, StopWithin: d.scale(stopLimit), GiveUp: d.spec.Deadline,
+		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline,
 	}
 	if d.join != nil {
 		leave, err := d.join(ctx, run)

@@ -78,12 +78,12 @@ func (a *App) runFleet(ctx context.Context, in *runInputs, run *fleetRun) error 
 	if err := q.board.Close(); err != nil {
 		return unfinished(err)
 	}
-	q.publish()
+	q.publish(ctx)
 	return a.finishFleet(report.Fleet{Canaries: q.members}, in.Output)
 }
 
 // publish lands the last page of every canary.
-func (q *squad) publish() {
+func (q *squad) publish(ctx context.Context) {
 	var all sync.WaitGroup
 	for i := range q.members {
 		m := &q.members[i]
@@ -94,7 +94,7 @@ func (q *squad) publish() {
 		if m.Skipped != "" {
 			q.posters[i].skip(m.Skipped)
 		}
-		all.Go(func() { q.posters[i].close(err) })
+		all.Go(func() { q.posters[i].close(ctx, err) })
 		if m.Skipped == "" && m.Error == "" {
 			q.bulletin.ended(m.Result, q.posters[i].last, false)
 		}

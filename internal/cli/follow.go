@@ -67,7 +67,7 @@ func (a *App) follow(ctx context.Context, in *runInputs, f *follower, b *bulleti
 	if closeErr := screen.Close(); err == nil && closeErr != nil {
 		err = unfinished(closeErr)
 	}
-	p.close(err)
+	p.close(ctx, err)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type policyInputs struct {
 	MinRequests   int    `input:"min-requests" default:"0" help:"requests that a builtin check needs in its window; with fewer it has no data"`
 	Consecutive   int    `input:"consecutive" default:"0" help:"failed checks in a row that roll the canary back before the threshold is reached; 0: only the threshold counts"`
 	OnFailure     string `input:"on-failure" default:"rollback" help:"what a failed analysis does: rollback, or hold (leave the traffic where it is, for a person to look)"`
+	OnCancel      string `input:"on-cancel" default:"rollback" help:"what a cancelled run does: rollback, or hold (leave the traffic where it is, for the next run to go on)"`
 	GateTimeout   string `input:"gate-timeout" default:"60m" help:"how long a gate is waited for"`
 	Settle        string `input:"settle" help:"how long a router is given to settle after each change of the traffic, before the analysis window starts; default: what the router is known to need"`
 	OnGateTimeout string `input:"on-gate-timeout" default:"rollback" help:"what a gate that stays closed does: rollback, or hold (end with exit code 0 and leave the rollout for the next run)"`
@@ -25,6 +26,7 @@ type policy struct {
 	minRequests           int
 	consecutive           int
 	holdOnFailure         bool
+	holdOnCancel          bool
 	gateTimeout           time.Duration
 	holdAtGate            bool
 	settle                *time.Duration // nil: what the router is known to need
@@ -52,6 +54,8 @@ func (in *policyInputs) parse() (policy, error) {
 	}
 	var err error
 	p.holdOnFailure, err = holds("on-failure", in.OnFailure)
+	problems = append(problems, err)
+	p.holdOnCancel, err = holds("on-cancel", in.OnCancel)
 	problems = append(problems, err)
 	p.holdAtGate, err = holds("on-gate-timeout", in.OnGateTimeout)
 	problems = append(problems, err)
@@ -85,6 +89,7 @@ func holds(name, value string) (bool, error) {
 // policy says otherwise; that has to be less than the deadline, at which a router that is not done yet is given up.
 func (p *policy) apply(s *rollout.Spec, known time.Duration) error {
 	s.OnNoData, s.Consecutive, s.HoldOnFailure = p.onNoData, p.consecutive, p.holdOnFailure
+	s.HoldOnCancel = p.holdOnCancel
 	s.GateTimeout, s.GateHold, s.Uninstall, s.Group = p.gateTimeout, p.holdAtGate, p.uninstall, p.groupGates
 	if s.Settle = known; p.settle != nil {
 		s.Settle = *p.settle

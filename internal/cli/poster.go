@@ -70,7 +70,7 @@ func stateOf(s *report.Snapshot) forge.State {
 }
 
 // close lands the last page everywhere. A run that did not come to an end says why.
-func (p *poster) close(err error) {
+func (p *poster) close(ctx context.Context, err error) {
 	p.mu.Lock()
 	last := p.last
 	p.mu.Unlock()
@@ -87,7 +87,7 @@ func (p *poster) close(err error) {
 		}
 		p.publisher.Publish(page)
 	}
-	ctx, cancel := p.bulletin.deadline(cancelled)
+	ctx, cancel := p.bulletin.deadline(ctx, cancelled)
 	defer cancel()
 	for _, warning := range p.publisher.Close(ctx) {
 		p.bulletin.app.warn(fmt.Errorf("%s/%s: %w", last.Namespace, last.Canary, warning))
@@ -102,4 +102,11 @@ func (p *poster) skip(why string) {
 	page := p.page(&last)
 	page.Title, page.State, page.Final = "skipped: "+report.Clean(why), forge.Neutral, true
 	p.publisher.Publish(page)
+}
+
+// abandon ends the publishing of a canary whose pages are another run's.
+func (p *poster) abandon(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	_ = p.publisher.Close(ctx)
 }

@@ -118,11 +118,11 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	p := b.poster(ctx, c)
 	d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images})
 	if err != nil {
-		p.close(err)
+		p.close(ctx, err)
 		return err
 	}
 	result, err := a.runOne(ctx, in, d, p)
-	p.close(err)
+	p.close(ctx, err)
 	if err != nil {
 		return err
 	}

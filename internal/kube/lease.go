@@ -55,6 +55,9 @@ type Lease struct {
 	done sync.WaitGroup
 }
 
+// ErrHeld means that another run holds the lease and goes on renewing it.
+var ErrHeld = errors.New("another run is at work")
+
 // Acquire waits until this run, named by its id, holds the lease, at most for the limit. It is renewed until
 // Release, or until ctx ends.
 func Acquire(ctx context.Context, c *Client, cn *canary.Canary, id string, limit time.Duration) (*Lease, error) {
@@ -72,8 +75,8 @@ func Acquire(ctx context.Context, c *Client, cn *canary.Canary, id string, limit
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("the lease %q is still held by %s after %s; that run may be live: wait for it or stop it",
-			l.ref.Name, l.named(), limit)
+		return nil, fmt.Errorf("%w: the lease %q is still held by %s after %s; that run may be live: wait for it or stop it",
+			ErrHeld, l.ref.Name, l.named(), limit)
 	}
 	l.mu.Lock()
 	l.held = true

@@ -150,7 +150,7 @@ func (c *Controllers) wait(ctx context.Context, version int64) bool {
 func (c *Controllers) concern(events []apiEvent) bool {
 	for _, event := range events {
 		switch event.key.gvr {
-		case deploymentsResource(), replicaSetsResource(), daemonSetsResource(), podsResource(), routesResource(), podAutoscalersResource(), scaledObjectsResource():
+		case deploymentsResource(), replicaSetsResource(), daemonSetsResource(), podsResource(), routesResource(), routesV1beta1(), grpcRoutes(), podAutoscalersResource(), scaledObjectsResource():
 			return true
 		}
 		if slices.ContainsFunc(c.api.reported(), func(k Kind) bool { return k.GVR() == event.key.gvr }) {

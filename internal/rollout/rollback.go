@@ -61,6 +61,9 @@ func stopRequested(in input) (Decision, bool) {
 	if next.Cancel && (in.st.Phase == Initialized || in.st.Phase == Waiting) {
 		return in.end(Cancelled, StopAsked, "")
 	}
+	if next.Cancel && in.spec.HoldOnCancel {
+		return in.end(Cancelled, StopAsked, "the traffic stays where it is")
+	}
 	return in.rollBack(next, StopAsked, in.obs.StopWhy)
 }
 

@@ -96,7 +96,7 @@ func (s *sim) randomSpec() Spec {
 	spec := Spec{
 		Name: "c.n", Interval: simInterval, Deadline: simDeadline, Threshold: 1 + s.rnd.IntN(3), Checks: []string{"a", "b"},
 		Settle:      time.Duration(max(0, s.rnd.IntN(8)-5)) * simInterval / 4,
-		GateTimeout: 10 * simInterval, GateHold: s.chance(30), Group: s.chance(10), HoldOnFailure: s.chance(10),
+		GateTimeout: 10 * simInterval, GateHold: s.chance(30), Group: s.chance(10), HoldOnFailure: s.chance(10), HoldOnCancel: s.chance(30),
 		Affinity: s.chance(10), Revert: s.chance(30), OnNoData: Policy(max(0, s.rnd.IntN(8)-5)), Consecutive: max(0, s.rnd.IntN(6)-3),
 	}
 	for _, hook := range []canary.HookType{

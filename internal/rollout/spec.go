@@ -34,6 +34,7 @@ type Spec struct {
 	OnNoData      Policy        // what a check without data means
 	Consecutive   int           // failed checks in a row at which the rollout is rolled back; 0: only Threshold counts
 	HoldOnFailure bool          // a failed analysis leaves the traffic where it is, for a person to look
+	HoldOnCancel  bool          // a cancelled run leaves the traffic where it is, for the next run to go on
 	GateTimeout   time.Duration // how long a gate, or missing data, is waited for; 0 has no end
 	GateHold      bool          // a gate that did not open in time suspends the rollout instead of rolling it back
 	Group         bool          // the promotion waits for the group's other canaries
