@@ -40,6 +40,7 @@ func canaryOf(provider string) *canary.Canary {
 	c := new(canary.Canary)
 	c.Name, c.Namespace = "podinfo", "shop"
 	c.Spec.Provider, c.Spec.TargetRef.Name, c.Spec.Service.Port = provider, "podinfo", 80
+	c.Spec.IngressRef, c.Spec.RouteRef = &canary.ObjectRef{Name: "public"}, &canary.ObjectRef{Name: "public"}
 	return c
 }
 
@@ -76,6 +77,37 @@ func TestRoutersSendTheRequestsOfATestToTheCanary(t *testing.T) {
 			{"PUT", "/a?version=7.beta&debug=1", map[string]string{"Cookie": "a=b;canary=always"}, 0},
 			{"PUT", "/a?version=7.beta", map[string]string{"Cookie": "a=b;canary=always"}, 0},
 		}},
+		"istio/match/canary-match.golden.yaml": {"istio", []ask{
+			{"GET", "/shop", map[string]string{"X-Tenant": "blue"}, 0},
+			{"GET", "/shop", map[string]string{"X-Tenant": "blue", "Cookie": "a=b;type=insider"}, 100},
+			{"GET", "/shop", map[string]string{"X-Tenant": "red", "Cookie": "type=insider"}, 0},
+			{"GET", "/shop", map[string]string{"X-Tenant": "blue", "User-Agent": "Mozilla/5.0"}, 100},
+			{"GET", "/", map[string]string{"X-Tenant": "blue", "User-Agent": "Mozilla/5.0"}, 0},
+		}},
+		"istio/affinity/canary-kept.golden.yaml": {"istio", []ask{
+			{"GET", "/shop", nil, 20},
+			{"GET", "/shop", map[string]string{"Cookie": "x=1; podinfo=sessionone"}, 100},
+			{"GET", "/shop", map[string]string{"Cookie": "podinfo-primary=sessionone"}, 0},
+			{"GET", "/shop", map[string]string{"Cookie": "podinfo=sessionnil"}, 20},
+			{"GET", "/shop", map[string]string{"Cookie": "notpodinfo=sessionone"}, 20},
+		}},
+		"istio/new/canary-20.golden.yaml":          {"istio", []ask{{"GET", "/", nil, 20}}},
+		"istio/foreign/canary-20.golden.yaml":      {"istio", []ask{{"GET", "/", nil, 20}}},
+		"istio/tcp/canary-20.golden.yaml":          {"istio", []ask{{"GET", "/", nil, 20}}},
+		"istio/flagger/handover.golden.yaml":       {"istio", []ask{{"GET", "/", nil, 0}}},
+		"linkerd/new/canary-20.golden.yaml":        {"linkerd", []ask{{"GET", "/", nil, 20}}},
+		"linkerd/route/canary-20.golden.yaml":      {"linkerd", []ask{{"GET", "/", nil, 20}}},
+		"gatewayapi-v1/grpc/canary-20.golden.yaml": {"gatewayapi:v1", []ask{{"POST", "/echo.Echo/Say", nil, 20}}},
+		"gatewayapi-v1/grpc-match/canary-match.golden.yaml": {"gatewayapi:v1", []ask{
+			{"POST", "/echo.Echo/Say", nil, 100},
+			{"POST", "/echo.Echo/Other", nil, 0},
+			{"POST", "/token.Token/Issue", map[string]string{"X-Canary": "insider"}, 100},
+			{"POST", "/token.Token/Issue", nil, 0},
+		}},
+		"contour/new/canary-20.golden.yaml":              {"contour", []ask{{"GET", "/", nil, 20}}},
+		"skipper/new/canary-20.golden.yaml":              {"skipper", []ask{{"GET", "/", nil, 20}}},
+		"apisix/new/canary-20.golden.yaml":               {"apisix", []ask{{"GET", "/", nil, 20}}},
+		"traefik/new/canary-20.golden.yaml":              {"traefik", []ask{{"GET", "/", nil, 20}}},
 		"gloo/new/canary-20.golden.yaml":                 {"gloo", []ask{{"GET", "/", nil, 20}}},
 		"gloo/foreign/canary-20.golden.yaml":             {"gloo", []ask{{"GET", "/", nil, 20}}},
 		"appmesh/match/canary-match.golden.yaml":         {"appmesh", meshAsks},
@@ -97,5 +129,21 @@ func TestRoutersSendTheRequestsOfATestToTheCanary(t *testing.T) {
 				t.Errorf("%s: %s %s %v: %d %% to the canary, want %d", path, a.method, a.target, a.header, got, a.canary)
 			}
 		}
+	}
+}
+
+// TestIstioCopiesRequestsAndHandsOutCookies goes by what the codec renders, too.
+func TestIstioCopiesRequestsAndHandsOutCookies(t *testing.T) {
+	t.Parallel()
+	services := [2]string{Primary: "podinfo-primary", Canary: "podinfo-canary"}
+	var mirrored, kept Routing
+	istioRouter.obey(&mirrored, routed{canary: canaryOf("istio"), objects: rendered(t, "istio/mirror/canary-mirror.golden.yaml"), services: services})
+	if mirrored.Split.Mirror != 30 || mirrored.Split.Canary != 0 {
+		t.Errorf("mirrored: %+v", mirrored.Split)
+	}
+	istioRouter.obey(&kept, routed{canary: canaryOf("istio"), objects: rendered(t, "istio/affinity/canary-kept.golden.yaml"), services: services})
+	want := [2]string{Primary: "podinfo-primary=sessionone; Max-Age=30; Secure", Canary: "podinfo=sessionone; Max-Age=3600; Secure"}
+	if kept.Split.Cookies != want || len(kept.Rules) != 3 {
+		t.Errorf("kept: %+v and %d rules", kept.Split, len(kept.Rules))
 	}
 }
