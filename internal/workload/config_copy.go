@@ -192,3 +192,16 @@ func templateOf(w *Workload) *corev1.PodTemplateSpec {
 	}
 	return w.Template
 }
+
+// SpareCopies lists the second name of each copy of a target's configuration that may need it as far as the originals are
+// known: one that is immutable, or is not among them. What is not tracked has no copy.
+func SpareCopies(c *canary.Canary, target *Workload, originals canary.Objects) []canary.Ref {
+	var spare []canary.Ref
+	for _, r := range Configs(templateOf(target)) {
+		if o := originals[r.in(c)]; o != nil && (!tracked(o) || !immutable(o)) {
+			continue
+		}
+		spare = append(spare, configRef(c, r.Kind, copyNames(c, r)[1]))
+	}
+	return spare
+}
