@@ -36,6 +36,7 @@ var packages = map[string]kind{
 	"internal/report":    codec,
 	"internal/traffic":   codec,
 	"internal/workload":  codec,
+	"internal/manifest":  codec, // what an admin applies: permissions and the objects that grant them
 	"internal/metric":    codec,
 	"internal/notify":    codec,
 	"internal/analysis":  engine, // the shared engine of the metrics providers

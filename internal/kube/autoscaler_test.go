@@ -205,10 +205,14 @@ func TestTheAutoscalersPermissionsAreAsked(t *testing.T) {
 		var verbs []string
 		for _, p := range f.closedWorld().Permissions() {
 			if p.Resource == "scaledobjects" && p.Group == "keda.sh" && p.Namespace == "shop" {
-				verbs = append(verbs, p.Verb)
+				verbs = append(verbs, p.Verb+" "+p.Name)
 			}
 		}
-		if want := []string{"list", "watch", "create", "patch"}; !slices.Equal(verbs, want) {
+		want := []string{
+			"list podinfo", "watch podinfo", "patch podinfo",
+			"list podinfo-primary", "watch podinfo-primary", "create podinfo-primary", "patch podinfo-primary",
+		}
+		if !slices.Equal(verbs, want) {
 			t.Errorf("verbs %v, want %v", verbs, want)
 		}
 		if _, err := f.api.Get(soGVR, "shop", "podinfo-primary"); !apierrors.IsNotFound(err) {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/workload"
 )
@@ -109,18 +109,8 @@ func (w *World) configPermissions() []Permission {
 	if err != nil || target == nil {
 		return nil
 	}
-	originals := workload.Configs(target.Template)
-	var all []Permission
-	for _, ref := range workload.ConfigObjects(w.canary, target, primary, live) {
-		verbs := []string{"list", "watch", "create", "patch", "delete"}
-		if slices.ContainsFunc(originals, func(r workload.ConfigRef) bool { return r.Kind == ref.Kind && r.Name == ref.Name }) {
-			verbs = verbs[:2]
-		}
-		for _, verb := range verbs {
-			all = append(all, Permission{Verb: verb, Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name})
-		}
-	}
-	return all
+	subject := w.subject()
+	return manifest.Permissions(subject.Configs(target, primary, live))
 }
 
 // TrackedConfigs returns the hash of each ConfigMap and Secret of the target as it was last observed, as Flagger shows

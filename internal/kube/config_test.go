@@ -2,7 +2,6 @@ package kube
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -215,11 +214,7 @@ func TestOnlyTheNamedConfigMapsAndSecretsNeedPermissions(t *testing.T) {
 			if r.Resource.Resource != "secrets" && r.Resource.Resource != "configmaps" {
 				return false
 			}
-			name := r.Name
-			if name == "" && r.HTTP != nil { // as Kubernetes takes it
-				name = strings.TrimPrefix(r.HTTP.URL.Query().Get("fieldSelector"), "metadata.name=")
-			}
-			return !slices.Contains(permitted, Permission{Verb: r.Verb, Resource: r.Resource.Resource, Namespace: r.Namespace, Name: name})
+			return !permits(permitted, r)
 		})
 		err := f.closedWorld().Start(f.ctx, 20*time.Second)
 		if !errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "other") {

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/workload"
 )
@@ -59,18 +60,7 @@ func (f *Flagger) Canary() *canary.Canary { return f.world.canary }
 
 // Permissions lists what it takes to follow a rollout. Events are looked at when that is allowed, too.
 func (f *Flagger) Permissions() []Permission {
-	refs := f.world.refs
-	all := []Permission{{
-		Verb: "get", Group: f.ref.Group, Resource: f.ref.Resource, Namespace: f.ref.Namespace, Name: f.ref.Name,
-	}}
-	for _, ref := range []canary.Ref{f.ref, refs.Target} {
-		for _, verb := range []string{"list", "watch"} {
-			all = append(all, Permission{Verb: verb, Group: ref.Group, Resource: ref.Resource, Namespace: ref.Namespace})
-		}
-	}
-	return append(all, Permission{
-		Verb: "patch", Group: refs.Target.Group, Resource: refs.Target.Resource, Namespace: refs.Target.Namespace, Name: refs.Target.Name,
-	})
+	return manifest.Permissions(manifest.Follow(f.world.canary, &f.world.refs))
 }
 
 // Preflight asks for the permissions, before anything is touched. Every missing one is named.

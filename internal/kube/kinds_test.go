@@ -129,8 +129,10 @@ func TestADaemonSetNeedsNoScaleSubresource(t *testing.T) {
 			}
 		}
 		want := []string{
-			`list daemonsets.apps in namespace "shop"`, `watch daemonsets.apps in namespace "shop"`,
-			`create daemonsets.apps in namespace "shop"`, `patch daemonsets.apps in namespace "shop"`,
+			`list daemonsets.apps "podinfo" in namespace "shop"`, `watch daemonsets.apps "podinfo" in namespace "shop"`,
+			`patch daemonsets.apps "podinfo" in namespace "shop"`,
+			`list daemonsets.apps "podinfo-primary" in namespace "shop"`, `watch daemonsets.apps "podinfo-primary" in namespace "shop"`,
+			`create daemonsets.apps "podinfo-primary" in namespace "shop"`, `patch daemonsets.apps "podinfo-primary" in namespace "shop"`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

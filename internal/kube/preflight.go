@@ -12,55 +12,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	authorization "k8s.io/api/authorization/v1"
+
+	"github.com/penstock-dev/penstock/internal/manifest"
 )
 
 // Permission is one verb on one resource that a run needs.
-type Permission struct {
-	Verb, Group, Resource, Subresource, Namespace string
-
-	Name string // of the only object that it is needed for; empty: of any
-}
-
-// String returns the permission as an admin reads it.
-func (p Permission) String() string {
-	resource := p.Resource
-	if p.Subresource != "" {
-		resource += "/" + p.Subresource
-	}
-	if p.Group != "" {
-		resource += "." + p.Group
-	}
-	if p.Name != "" {
-		resource += fmt.Sprintf(" %q", p.Name)
-	}
-	if p.Namespace == "" {
-		return fmt.Sprintf("%s %s in the whole cluster", p.Verb, resource)
-	}
-	return fmt.Sprintf("%s %s in namespace %q", p.Verb, resource, p.Namespace)
-}
+type Permission = manifest.Permission
 
 // Permissions lists what a run of this canary does, and nothing more. Which ConfigMaps and Secrets it reads and copies is
 // known, and asked for, once the target has been read; see Start.
 func (w *World) Permissions() []Permission {
-	var all []Permission
-	add := func(gvr schema.GroupVersionResource, sub, namespace string, verbs ...string) {
-		for _, verb := range verbs {
-			p := Permission{Verb: verb, Group: gvr.Group, Resource: gvr.Resource, Subresource: sub, Namespace: namespace}
-			if !slices.Contains(all, p) {
-				all = append(all, p)
-			}
-		}
-	}
-	for _, ref := range w.watched() {
-		add(ref.GroupVersionResource, "", ref.Namespace, "list", "watch", "create", "patch")
-	}
-	if w.refs.Scale != "" {
-		add(w.refs.Target.GroupVersionResource, w.refs.Scale, w.refs.Target.Namespace, "patch")
-	}
-	add(w.refs.Parts, "", w.canary.Namespace, "list", "watch")
-	add(configMapGVR, "", w.canary.Namespace, "get", "create", "update")
-	add(leaseGVR, "", w.canary.Namespace, "get", "create", "update")
-	return append(all, w.configPermissions()...)
+	subject := w.subject()
+	return append(manifest.Permissions(subject.Run()), w.configPermissions()...)
 }
 
 // Preflight asks the API server whether this run may do what it needs, before anything is touched. Every missing
@@ -76,7 +39,7 @@ func (w *World) require(ctx context.Context, permissions []Permission) error {
 		if _, asked := rules[p.Namespace]; !asked {
 			rules[p.Namespace] = w.client.rules(ctx, p.Namespace)
 		}
-		if slices.ContainsFunc(rules[p.Namespace], p.granted) {
+		if slices.ContainsFunc(rules[p.Namespace], func(r authorization.ResourceRule) bool { return grants(r, p) }) {
 			continue
 		}
 		allowed, why, err := w.client.allowed(ctx, p)
@@ -93,8 +56,8 @@ func (w *World) require(ctx context.Context, permissions []Permission) error {
 	return nil
 }
 
-// granted reports whether a rule grants the permission to every object that it is needed for.
-func (p Permission) granted(r authorization.ResourceRule) bool {
+// grants reports whether a rule grants a permission to every object that it is needed for.
+func grants(r authorization.ResourceRule, p Permission) bool {
 	resource := p.Resource
 	if p.Subresource != "" {
 		resource += "/" + p.Subresource

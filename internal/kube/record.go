@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
@@ -20,7 +21,7 @@ const recordKey = "record.json"
 var configMapGVR = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 
 // ObjectName is the name of everything that Penstock keeps about a canary: its record and its lease.
-func ObjectName(c *canary.Canary) string { return "penstock-" + c.Name }
+func ObjectName(c *canary.Canary) string { return manifest.ObjectName(c) }
 
 // Journal keeps the record of one canary in a ConfigMap. Every write is a compare-and-swap: a run that was superseded,
 // and does not know it yet, fails to save and so never touches the world again.

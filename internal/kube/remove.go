@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -11,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/workload"
 )
@@ -28,12 +28,10 @@ func (w *World) handOver(live canary.Objects, target, primary *workload.Workload
 	return w.renderRoute(live, wanted, route)
 }
 
-// made lists what exists for the canary alone. The apex and the route stay: they carry the traffic.
+// made lists what exists for the canary alone.
 func (w *World) made(primary *workload.Workload) []canary.Ref {
-	made := []canary.Ref{w.refs.PrimaryService, w.refs.CanaryService}
-	made = slices.Concat(made, w.scaled.Refs(), workload.CopiesOf(w.canary, primary), w.router.Made(w.canary))
-	made = append(made, w.refs.Primary) // last: it says which copies there are to a run that takes over
-	return slices.DeleteFunc(made, func(r canary.Ref) bool { return r == w.scaled.Target || r == w.refs.Target })
+	subject := w.subject()
+	return subject.Made(workload.CopiesOf(w.canary, primary)...)
 }
 
 // remove deletes what was made for the canary, at the end of an uninstall. What belongs to something else is left alone.
@@ -58,21 +56,12 @@ func (w *World) remove(ctx context.Context, live canary.Objects, primary *worklo
 	return nil
 }
 
-// removals are the permissions that only an uninstall needs. Copies of configuration are known when the primary is.
-func (w *World) removals() []Permission {
-	var all []Permission
-	for _, ref := range append(w.made(nil), w.canary.RefOf(configMapGVR, "ConfigMap", ObjectName(w.canary)),
-		w.canary.RefOf(leaseGVR, "Lease", ObjectName(w.canary))) {
-		p := Permission{Verb: "delete", Group: ref.Group, Resource: ref.Resource, Namespace: ref.Namespace}
-		if !slices.Contains(all, p) {
-			all = append(all, p)
-		}
-	}
-	return all
+// PreflightUninstall asks for the permissions that an uninstall needs beyond those of a run. Copies of configuration are
+// known when the primary is.
+func (w *World) PreflightUninstall(ctx context.Context) error {
+	subject := w.subject()
+	return w.require(ctx, manifest.Permissions(subject.Removal()))
 }
-
-// PreflightUninstall asks for the permissions that an uninstall needs beyond those of a run.
-func (w *World) PreflightUninstall(ctx context.Context) error { return w.require(ctx, w.removals()) }
 
 // Forget deletes the record and the lease of a canary that was uninstalled, once the lease has been released.
 func Forget(ctx context.Context, c *Client, cn *canary.Canary) error {

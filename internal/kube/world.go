@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/traffic"
 	"github.com/penstock-dev/penstock/internal/workload"
@@ -40,29 +41,24 @@ type World struct {
 
 // NewWorld prepares the world of a canary. The fence says under which epoch this run may write, and whether it still may.
 func NewWorld(c *Client, cn *canary.Canary, r traffic.Router, fence func() (int64, bool)) (*World, error) {
-	refs, err := workload.RefsFor(cn)
-	if err != nil {
-		return nil, err
-	}
-	scaled, err := workload.ScalersFor(cn)
+	subject, err := manifest.SubjectOf(cn, r)
 	if err != nil {
 		return nil, err
 	}
 	return &World{
-		client: c, canary: cn, router: r, refs: refs, routes: r.Refs(cn), scaled: scaled, store: newStore(), fence: fence,
+		client: c, canary: cn, router: r, refs: subject.Refs, routes: r.Refs(cn), scaled: subject.Scalers, store: newStore(), fence: fence,
 	}, nil
+}
+
+// subject is the canary with every object that the rollout looks at.
+func (w *World) subject() manifest.Subject {
+	return manifest.Subject{Canary: w.canary, Router: w.router, Refs: w.refs, Scalers: w.scaled}
 }
 
 // watched lists every object that the rollout looks at, each once.
 func (w *World) watched() []canary.Ref {
-	var all []canary.Ref
-	ours := []canary.Ref{w.refs.Target, w.refs.Primary, w.refs.Apex, w.refs.PrimaryService, w.refs.CanaryService}
-	for _, ref := range slices.Concat(ours, w.scaled.Refs(), w.routes) {
-		if !slices.Contains(all, ref) {
-			all = append(all, ref)
-		}
-	}
-	return all
+	subject := w.subject()
+	return subject.Watched()
 }
 
 // Start opens the watches and waits until each has answered once, at most for the limit. The watches end with ctx; Stop

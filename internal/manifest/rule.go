@@ -19,9 +19,9 @@ type Rule struct {
 func Rules(needs []Need) []Rule {
 	byObject := map[Permission]*Rule{} // without a verb
 	for _, n := range needs {
-		any := n.Permission
-		any.Name = ""
-		if n.Name != "" && slices.ContainsFunc(needs, func(o Need) bool { return o.Permission == any }) {
+		anyName := n.Permission
+		anyName.Name = ""
+		if n.Name != "" && slices.ContainsFunc(needs, func(o Need) bool { return o.Permission == anyName }) {
 			continue
 		}
 		key := n.Permission
@@ -48,18 +48,14 @@ func Rules(needs []Need) []Rule {
 // compact merges each rule into an earlier one where that grants nothing more.
 func compact(rules []Rule, merge func(into, r *Rule) bool) []Rule {
 	var all []Rule
+next:
 	for i := range rules {
-		if !slices.ContainsFunc(indices(all), func(j int) bool { return merge(&all[j], &rules[i]) }) {
-			all = append(all, rules[i])
+		for j := range all {
+			if merge(&all[j], &rules[i]) {
+				continue next
+			}
 		}
-	}
-	return all
-}
-
-func indices(rules []Rule) []int {
-	all := make([]int, len(rules))
-	for i := range all {
-		all[i] = i
+		all = append(all, rules[i])
 	}
 	return all
 }
