@@ -17,9 +17,18 @@ import (
 
 func commandTree() *cobra.Command { return (&App{}).root() }
 
+// everyCommand lists the commands below one, those of commands included.
+func everyCommand(c *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, below := range c.Commands() {
+		all = append(append(all, below), everyCommand(below)...)
+	}
+	return all
+}
+
 func TestEveryFlagAndEveryCommandIsExplained(t *testing.T) {
 	t.Parallel()
-	for _, c := range commandTree().Commands() {
+	for _, c := range everyCommand(commandTree()) {
 		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
 			t.Errorf("%s: the short text %q is no heading", c.Name(), c.Short)
 		}
@@ -100,7 +109,7 @@ var mentioned = regexp.MustCompile("`[^`\n]*?(--[a-z][a-z-]*)[^`\n]*`")
 func TestDocumentsMentionOnlyFlagsThatExist(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{"--help": true}
-	for _, c := range commandTree().Commands() {
+	for _, c := range everyCommand(commandTree()) {
 		c.Flags().VisitAll(func(f *pflag.Flag) { known["--"+f.Name] = true })
 	}
 	for _, d := range documentsForPeople(t) {
