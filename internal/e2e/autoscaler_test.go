@@ -237,7 +237,7 @@ func TestTheRoleForAnAutoscalerIsEnough(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, "nginx", scaledBy("keda.sh/v1alpha1", "ScaledObject"))
 	s.scaledObject()
-	s.grantRun()
+	s.grantRendered()
 	config := s.UserKubeconfig()
 	s.end(s.run("--kubeconfig", config), 0)
 	s.end(s.rollOut(v2, "--kubeconfig", config), 0)

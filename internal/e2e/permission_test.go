@@ -37,55 +37,22 @@ func (s *scenario) lacking() []rbacv1.PolicyRule {
 	return rules
 }
 
-// grantRun grants what a run says that it lacks, and nothing else, and waits until that is enough.
-func (s *scenario) grantRun(also ...rbacv1.PolicyRule) {
-	s.t.Helper()
-	s.grant(append(s.lacking(), also...)...)
-	s.Await("the role to be enough", func(context.Context) error {
-		missing := s.lacking()
-		return unless(len(missing) == 0, "still lacking: %v", missing)
-	})
-}
-
-// A run needs what its preflight asks for, and nothing more: no cluster role, and nothing outside of its namespace.
-func TestTheRoleThatAPreflightAsksForIsEnough(t *testing.T) {
-	t.Parallel()
-	for _, provider := range []string{"gatewayapi:v1", "nginx", "kubernetes"} {
-		t.Run(provider, func(t *testing.T) {
-			t.Parallel()
-			s := newScenario(t, provider)
-			s.grantRun()
-			config := s.UserKubeconfig()
-			s.end(s.run("--kubeconfig", config), 0)
-			s.end(s.rollOut(v2, "--kubeconfig", config), 0)
-			s.wantPromoted(v2)
-			s.prometheus.Script("", Value(1))
-			s.end(s.rollOut(v3, "--kubeconfig", config), 1)
-			s.wantRolledBack(v2)
-			s.wantSafe()
-			for _, r := range s.Requests() {
-				if (r.Code == 403 || r.Code == 401) && r.Resource != "canaries" {
-					t.Errorf("%s %s %s was answered %d", r.Verb, r.Resource, r.Name, r.Code)
-				}
-			}
-		})
-	}
-}
-
 func TestAMissingPermissionIsNamedBeforeAnythingIsTouched(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []string{
-		"patch deployments/scale.apps", "update leases.coordination.k8s.io", "create configmaps", "watch pods",
-		"create ingresses.networking.k8s.io",
+		`patch deployments/scale.apps "podinfo"`, `update leases.coordination.k8s.io "penstock-podinfo"`, "create configmaps", "watch pods",
+		`create ingresses.networking.k8s.io "podinfo-canary"`,
 	} {
 		t.Run(lost, func(t *testing.T) {
 			t.Parallel()
 			s := newScenario(t, "nginx")
 			verb, what, _ := strings.Cut(lost, " ")
+			what, name, _ := strings.Cut(what, " ")
 			resource, group, _ := strings.Cut(what, ".")
 			all := s.lacking()
 			rest := slices.DeleteFunc(slices.Clone(all), func(r rbacv1.PolicyRule) bool {
-				return r.Verbs[0] == verb && r.Resources[0] == resource && r.APIGroups[0] == group
+				named := strings.Trim(name, `"`) == strings.Join(r.ResourceNames, "")
+				return r.Verbs[0] == verb && r.Resources[0] == resource && r.APIGroups[0] == group && named
 			})
 			if len(rest) != len(all)-1 {
 				t.Fatalf("%d of %d permissions are to %s", len(all)-len(rest), len(all), lost)

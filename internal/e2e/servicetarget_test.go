@@ -185,7 +185,7 @@ func TestTheRoleForATargetOfAnotherKindIsEnough(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := c.make(t)
-			s.grantRun()
+			s.grantRendered()
 			config := s.UserKubeconfig()
 			s.end(s.run("--kubeconfig", config), 0)
 			s.end(c.next(s, config), 0)

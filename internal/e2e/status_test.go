@@ -6,19 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
-
-// viewRules are what keeping a Canary's status and events takes. A run does without them.
-func viewRules() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{
-		{APIGroups: []string{"flagger.app"}, Resources: []string{"canaries"}, Verbs: []string{"get", "list", "watch"}},
-		{APIGroups: []string{"flagger.app"}, Resources: []string{"canaries/status"}, Verbs: []string{"patch"}},
-		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}},
-	}
-}
 
 // createCanary puts the scenario's canary into the cluster.
 func (s *scenario) createCanary() {
@@ -76,7 +66,7 @@ func TestTheCanarysStatusIsKeptAsFlaggerDoes(t *testing.T) {
 			s.createCanary()
 			var as []string
 			if asUser {
-				s.grantRun(viewRules()...)
+				s.grantRendered("--view")
 				as = []string{"--kubeconfig", s.UserKubeconfig()}
 			}
 			s.end(s.run(as...), 0)
