@@ -199,6 +199,11 @@ func (in *rbacInputs) needs(c *canary.Canary, set *canary.Set) (all []manifest.N
 	for _, ref := range missing {
 		notes = append(notes, fmt.Sprintf("MetricTemplate %q is not in the files; a Secret that it names is not granted", ref.Namespace+"/"+ref.Name))
 	}
+	alerts, missing := manifest.Alerts(c, set)
+	all = append(all, alerts...)
+	for _, ref := range missing {
+		notes = append(notes, fmt.Sprintf("AlertProvider %q is not in the files; a Secret that it names is not granted", ref.Namespace+"/"+ref.Name))
+	}
 	target, known, err := subject.Target(set.Others)
 	switch {
 	case err != nil:

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/penstock-dev/penstock/internal/canary"
@@ -78,6 +80,31 @@ func Metrics(c *canary.Canary, set *canary.Set) (all []Need, missing []canary.Ob
 		}
 		if secret := t.Spec.Provider.SecretRef; secret != nil {
 			found.add("the credentials of a metrics provider", Permission{Resource: "secrets", Namespace: t.Namespace, Name: secret.Name}, "get")
+		}
+	}
+	return found, missing
+}
+
+// Alerts lists what the alerts of a canary take, and the AlertProviders that are not in the files.
+func Alerts(c *canary.Canary, set *canary.Set) (all []Need, missing []canary.ObjectRef) {
+	if c.Spec.Analysis == nil {
+		return nil, nil
+	}
+	var found needs
+	for i := range c.Spec.Analysis.Alerts {
+		ref := c.Locate(c.Spec.Analysis.Alerts[i].ProviderRef)
+		at := slices.IndexFunc(set.Providers, func(p *canary.AlertProvider) bool {
+			return p.Name == ref.Name && (p.Namespace == ref.Namespace || p.Namespace == "")
+		})
+		if at < 0 {
+			missing = append(missing, ref)
+			found.add("an alert provider of the canary", Permission{
+				Group: templateGVR.Group, Resource: "alertproviders", Namespace: ref.Namespace, Name: ref.Name,
+			}, "get")
+			continue
+		}
+		if secret := set.Providers[at].Spec.SecretRef; secret != nil {
+			found.add("the address of a chat that alerts go to", Permission{Resource: "secrets", Namespace: ref.Namespace, Name: secret.Name}, "get")
 		}
 	}
 	return found, missing

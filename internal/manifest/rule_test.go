@@ -135,3 +135,28 @@ func subject(t *testing.T, provider string) manifest.Subject {
 	}
 	return s
 }
+
+func TestAlertsNeedTheSecretOfTheirProvider(t *testing.T) {
+	t.Parallel()
+	c := &canary.Canary{}
+	c.Name, c.Namespace = "podinfo", "shop"
+	c.Spec.Analysis = &canary.Analysis{Alerts: []canary.Alert{
+		{Name: "a", ProviderRef: canary.ObjectRef{Name: "slack"}}, {Name: "b", ProviderRef: canary.ObjectRef{Name: "open"}},
+		{Name: "c", ProviderRef: canary.ObjectRef{Name: "elsewhere"}},
+	}}
+	secret, open := &canary.AlertProvider{}, &canary.AlertProvider{}
+	secret.Name, secret.Namespace, secret.Spec.SecretRef = "slack", "shop", &canary.SecretRef{Name: "chat"}
+	open.Name, open.Namespace = "open", "shop"
+	needs, missing := manifest.Alerts(c, &canary.Set{Providers: []*canary.AlertProvider{secret, open}})
+	var got []manifest.Permission
+	for _, n := range needs {
+		got = append(got, n.Permission)
+	}
+	want := []manifest.Permission{need("get secrets chat").Permission, need("get alertproviders.flagger.app elsewhere").Permission}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("needs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]canary.ObjectRef{{Name: "elsewhere", Namespace: "shop"}}, missing); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+}
