@@ -159,6 +159,7 @@ func TestEveryInputOfAnActionReachesItsFlag(t *testing.T) {
 	env := map[string]string{
 		"INPUT_FILENAME": "a.yaml\n\n  b.yaml \n", "PENSTOCK_FILENAME": "c.yaml", "PENSTOCK_METRICS_SERVER": "http://prometheus",
 		"INPUT_METRICS-SERVER": "http://first", "INPUT_DRY-RUN": "true", "INPUT_NAMESPACE": "shop",
+		"INPUT_KUBECONFIG-DATA": "kind: Config\n  indented\n\n", "INPUT_MAX-PARALLEL": " 2\n",
 	}
 	if err := flags.Parse([]string{"-n", "flag"}); err != nil {
 		t.Fatal(err)
@@ -167,6 +168,9 @@ func TestEveryInputOfAnActionReachesItsFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Join([]string{strings.Join(in.Files, ","), in.MetricsServer, in.Namespace}, " ")
+	if in.KubeconfigData != "kind: Config\n  indented" || in.MaxParallel != 2 {
+		t.Errorf("the kubeconfig is %q, max-parallel %d", in.KubeconfigData, in.MaxParallel)
+	}
 	if want := "a.yaml,b.yaml http://first flag"; got != want || !in.DryRun {
 		t.Errorf("inputs are %q, dry run %v; want %q, true", got, in.DryRun, want)
 	}

@@ -10,9 +10,10 @@ import (
 
 // clusterInputs say which cluster to talk to. The names are kubectl's.
 type clusterInputs struct {
-	Kubeconfig string `input:"kubeconfig" help:"path of the kubeconfig; default $KUBECONFIG, ~/.kube/config, or the pod's service account"`
-	Context    string `input:"context" help:"context of the kubeconfig"`
-	Namespace  string `input:"namespace" short:"n" help:"namespace of canaries that name none; default: the context's"`
+	Kubeconfig     string `input:"kubeconfig" help:"path of the kubeconfig; default $KUBECONFIG, ~/.kube/config, or the pod's service account"`
+	KubeconfigData string `input:"kubeconfig-data" help:"the kubeconfig itself, as text or in base64, for a CI secret; in place of --kubeconfig"`
+	Context        string `input:"context" help:"context of the kubeconfig"`
+	Namespace      string `input:"namespace" short:"n" help:"namespace of canaries that name none; default: the context's"`
 }
 
 // runInputs are the inputs of a run.
@@ -23,6 +24,7 @@ type runInputs struct {
 	metricsInputs
 	driverInputs
 	forgeInputs
+	Canary        string   `input:"canary" help:"name of the canary of the files to run, as the argument CANARY; default: all of them"`
 	Files         []string `input:"filename" short:"f" help:"file, directory or glob with the Canary and its templates; - is standard input; may be repeated"`
 	Images        []string `input:"image" help:"container=reference: the image to roll out; may be repeated; default: the change that is already in the target"`
 	Provider      string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
@@ -75,7 +77,7 @@ func bind(flags *pflag.FlagSet, inputs any) {
 }
 
 // fromEnvironment fills the inputs that no flag has set from INPUT_<NAME>, as GitHub Actions passes them, or from
-// PENSTOCK_<NAME>. A list has one value a line.
+// PENSTOCK_<NAME>. A list has one value a line; the lines of any other input, such as a kubeconfig, are one value.
 func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 	var problem error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -85,11 +87,8 @@ func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 		for _, name := range []string{
 			"INPUT_" + strings.ToUpper(f.Name), "PENSTOCK_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")),
 		} {
-			for line := range strings.Lines(getenv(name)) {
-				if line = strings.TrimSpace(line); line == "" {
-					continue
-				}
-				if err := flags.Set(f.Name, line); err != nil {
+			for _, value := range values(f, getenv(name)) {
+				if err := flags.Set(f.Name, value); err != nil {
 					problem = badInput(fmt.Errorf("%s: %w", name, err))
 				}
 			}
@@ -99,6 +98,34 @@ func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 		}
 	})
 	return problem
+}
+
+// values splits what the environment has for a flag into what the flag is set to. Empty ones count as not given, since CI
+// systems pass an unset input or secret as an empty one.
+func values(f *pflag.Flag, text string) []string {
+	parts := []string{text}
+	if _, list := f.Value.(pflag.SliceValue); list {
+		parts = strings.Split(text, "\n")
+	}
+	var all []string
+	for _, part := range parts {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
+	}
+	return all
+}
+
+// named returns the arguments with the canary that --canary names. The flag is for those who cannot pass an argument, such
+// as a step of a workflow.
+func (in *runInputs) named(args []string) ([]string, error) {
+	switch {
+	case in.Canary == "":
+		return args, nil
+	case len(args) > 0 && args[0] != in.Canary:
+		return nil, badInput(fmt.Errorf("canary: the argument names %q and --canary names %q; use one of them", args[0], in.Canary))
+	}
+	return []string{in.Canary}, nil
 }
 
 // eachInput visits the tagged fields of a struct, embedded ones included.

@@ -56,6 +56,10 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err := parseOutput(in.Output); err != nil {
 		return err
 	}
+	args, err := in.named(args)
+	if err != nil {
+		return err
+	}
 	b, err := a.bulletin(in.forgeInputs)
 	if err != nil {
 		return err
@@ -192,7 +196,8 @@ func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (r
 
 func (a *App) connect(in clusterInputs) (*kube.Client, error) {
 	client, err := kube.Connect(kube.Options{
-		Kubeconfig: in.Kubeconfig, Context: in.Context, Namespace: in.Namespace, UserAgent: "penstock/" + a.Version,
+		Kubeconfig: in.Kubeconfig, KubeconfigData: in.KubeconfigData, Context: in.Context, Namespace: in.Namespace,
+		UserAgent: "penstock/" + a.Version,
 	})
 	if err != nil {
 		return nil, badInput(err)

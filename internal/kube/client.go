@@ -3,12 +3,16 @@
 package kube
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 )
 
 // FieldManager owns what Penstock writes.
@@ -19,10 +23,11 @@ const requestTimeout = 10 * time.Second
 
 // Options says which cluster to talk to, as kubectl does.
 type Options struct {
-	Kubeconfig string // path; empty: $KUBECONFIG, ~/.kube/config, or the pod's own service account
-	Context    string
-	Namespace  string // empty: the context's
-	UserAgent  string
+	Kubeconfig     string // path; empty: $KUBECONFIG, ~/.kube/config, or the pod's own service account
+	KubeconfigData string // the kubeconfig itself, as text or in base64, in place of a path; no error ever quotes it
+	Context        string
+	Namespace      string // empty: the context's
+	UserAgent      string
 }
 
 // Client talks to one cluster.
@@ -35,12 +40,14 @@ type Client struct {
 
 // Connect reads the configuration; it does not talk to the cluster yet.
 func Connect(o Options) (*Client, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.Kubeconfig
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
-	overrides.Context.Namespace = o.Namespace
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	loader, err := o.loader()
+	if err != nil {
+		return nil, err
+	}
 	config, err := loader.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, errors.New("there is no kubeconfig; give --kubeconfig or --kubeconfig-data (a CI secret that is not set is empty)")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
@@ -50,6 +57,39 @@ func Connect(o Options) (*Client, error) {
 	}
 	config.UserAgent = o.UserAgent
 	return New(config, namespace)
+}
+
+func (o Options) loader() (clientcmd.ClientConfig, error) {
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
+	overrides.Context.Namespace = o.Namespace
+	if o.KubeconfigData == "" {
+		rules := clientcmd.NewDefaultClientConfigLoadingRules()
+		rules.ExplicitPath = o.Kubeconfig
+		return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides), nil
+	}
+	if o.Kubeconfig != "" {
+		return nil, errors.New("kubeconfig, kubeconfig-data: both are given; use one of them")
+	}
+	config, err := parseKubeconfig(o.KubeconfigData)
+	if err != nil {
+		return nil, err
+	}
+	return clientcmd.NewNonInteractiveClientConfig(*config, o.Context, overrides, nil), nil
+}
+
+// parseKubeconfig reads a kubeconfig from its text, or from the base64 of that, broken into lines or not. The errors of
+// the parsers quote what they could not read, which is a secret, so they are not told.
+func parseKubeconfig(data string) (*api.Config, error) {
+	text := []byte(data)
+	if plain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data), "")); err == nil {
+		text = plain
+	}
+	config, err := clientcmd.Load(text)
+	if err != nil || len(config.Clusters) == 0 {
+		return nil, errors.New("kubeconfig-data: this is neither a kubeconfig with a cluster nor the base64 of one " +
+			"(its text is not shown, since it is a secret)")
+	}
+	return config, nil
 }
 
 // New makes a client for a configuration.

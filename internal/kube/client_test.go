@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ func TestAClusterIsFoundAsKubectlFindsIt(t *testing.T) {
 	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(kubeconfig))
 	tests := map[string]struct {
 		options         Options
 		host, namespace string
@@ -42,18 +44,26 @@ func TestAClusterIsFoundAsKubectlFindsIt(t *testing.T) {
 		"another context":          {options: Options{Context: "second"}, host: "https://b.example:6443", namespace: "default"},
 		"a namespace":              {options: Options{Namespace: "mine"}, host: "https://a.example:6443", namespace: "mine"},
 		"a context that is not in": {options: Options{Context: "third"}, err: `context "third" does not exist`},
+		"the text":                 {options: Options{KubeconfigData: kubeconfig}, host: "https://a.example:6443", namespace: "shop"},
+		"the text and a context":   {options: Options{KubeconfigData: kubeconfig, Context: "second"}, host: "https://b.example:6443", namespace: "default"},
+		"base64":                   {options: Options{KubeconfigData: encoded[:76] + "\n" + encoded[76:] + "\n", Namespace: "mine"}, host: "https://a.example:6443", namespace: "mine"},
+		"a text that is none":      {options: Options{KubeconfigData: "users: hunter2"}, err: "kubeconfig-data: this is neither"},
+		"a text without clusters":  {options: Options{KubeconfigData: "kind: Config"}, err: "kubeconfig-data: this is neither"},
+		"the base64 of nothing":    {options: Options{KubeconfigData: "aHVudGVyMg=="}, err: "kubeconfig-data: this is neither"},
+		"a text and a file":        {options: Options{KubeconfigData: kubeconfig, Kubeconfig: path}, err: "both are given"},
+		"an empty file":            {options: Options{Kubeconfig: os.DevNull}, err: "there is no kubeconfig"},
 		"a file that is not there": {options: Options{Kubeconfig: path + ".gone"}, err: "read kubeconfig"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if test.options.Kubeconfig == "" {
+			if test.options.Kubeconfig == "" && test.options.KubeconfigData == "" {
 				test.options.Kubeconfig = path
 			}
 			c, err := Connect(test.options)
 			switch {
 			case test.err != "":
-				if err == nil || !strings.Contains(err.Error(), test.err) {
+				if err == nil || !strings.Contains(err.Error(), test.err) || strings.Contains(err.Error(), "hunter2") {
 					t.Errorf("error %v, want %q", err, test.err)
 				}
 			case err != nil:
