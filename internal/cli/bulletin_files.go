@@ -72,11 +72,7 @@ func (b *bulletin) write(dir string, r report.Result, s report.Snapshot) error {
 
 // writeGitLab writes what a job hands to those after it, and its links.
 func (b *bulletin) writeGitLab(pairs []forge.Pair) error {
-	values := map[string]string{}
-	for _, p := range pairs {
-		values[p.Name] = p.Value
-	}
-	text, err := forge.GitLabDotenv(values)
+	text, err := forge.GitLabDotenv(dotenv(pairs))
 	b.check("set the outputs", err)
 	if err := writeWhole(filepath.Join(b.in.ReportDir, "penstock.env"), []byte(text)); err != nil {
 		return err
@@ -84,6 +80,19 @@ func (b *bulletin) writeGitLab(pairs []forge.Pair) error {
 	links, err := forge.GitLabAnnotations([]forge.GitLabLink{{Label: "Rollout job", URL: b.ci.RunURL}})
 	b.check("write the links", err)
 	return writeWhole(filepath.Join(b.in.ReportDir, "annotations.json"), []byte(links))
+}
+
+// dotenv names the outputs as variables of the jobs that follow. PENSTOCK_CANARY there would be the input of the same name
+// of the next rollout.
+func dotenv(pairs []forge.Pair) map[string]string {
+	values := map[string]string{}
+	for _, p := range pairs {
+		if p.Name == "canary" {
+			p.Name = "canary-name"
+		}
+		values[p.Name] = p.Value
+	}
+	return values
 }
 
 // check warns of what went wrong.
