@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 	commands := clusterCommands()
 	maps.Copy(commands, forgeCommands())
 	commands["exits"] = exits
+	commands["step"] = actionStep
 	commands["json"] = jsonDocument
 	commands["eventually"] = eventually
 	testscript.Run(t, testscript.Params{

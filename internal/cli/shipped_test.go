@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -178,106 +176,5 @@ func TestTheActionIsWhatARunTakesAndTells(t *testing.T) {
 	want := map[string]any{"using": "docker", "image": "Dockerfile", "args": []any{"run"}}
 	if diff := cmp.Diff(want, action["runs"]); diff != "" {
 		t.Errorf("runs (-want +action):\n%s", diff)
-	}
-}
-
-// The variables of the component and of the plain include reach flags, and the outputs of one job, which are variables of
-// the jobs after it, reach none.
-func TestTheVariablesOfGitLabAreInputs(t *testing.T) {
-	t.Parallel()
-	known := map[string]string{}
-	for _, in := range inputsOfRun() {
-		known[in.variable()] = in.name
-	}
-	component := documentsOf(t, componentFile)
-	if len(component) != 2 {
-		t.Fatalf("%s has %d documents; its header is to be one of two", componentFile, len(component))
-	}
-	declared := component[0]["spec"].(map[string]any)["inputs"].(map[string]any)
-	job := component[1]["$[[ inputs.job-name ]]"].(map[string]any)
-	for name, value := range job["variables"].(map[string]any) {
-		if value != "$[[ inputs."+known[name]+" ]]" || declared[known[name]] == nil {
-			t.Errorf("the component passes %s: %v", name, value)
-		}
-	}
-	plain := documentsOf(t, includeFile)[0][".penstock"].(map[string]any)
-	for name := range plain["variables"].(map[string]any) {
-		if known[name] == "" {
-			t.Errorf("the include sets %s, which is no input", name)
-		}
-	}
-	for name := range dotenv(outputs(&report.Result{}, &report.Snapshot{}, "")) {
-		if in := known[(shippedInput{name: name}).variable()]; in != "" {
-			t.Errorf("the output %s of a job would be the input %s of the next", name, in)
-		}
-	}
-	// Both are the same job, but for what the component asks for.
-	ofInputs := strings.NewReplacer("$[[ inputs.report-dir ]]", "penstock-report", "$[[ inputs.job-image ]]", "$PENSTOCK_JOB_IMAGE",
-		"$[[ inputs.environment ]]", "production", "$[[ inputs.stage ]]", "deploy")
-	for _, of := range []map[string]any{job, plain} {
-		delete(of, "variables")
-	}
-	text, err := yaml.Marshal(job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]any{}
-	if err := yaml.Unmarshal([]byte(ofInputs.Replace(string(text))), &want); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, plain); diff != "" {
-		t.Errorf("the include (-component +include):\n%s", diff)
-	}
-}
-
-// Whatever a document passes to the action is an input of it, and reads as a workflow to actionlint, if that is there.
-func TestTheWorkflowsOfDocumentsUseTheActionRight(t *testing.T) {
-	t.Parallel()
-	inputs := documentsOf(t, actionFile)[0]["inputs"].(map[string]any)
-	paths, steps := []string{}, 0
-	for _, d := range documentsForPeople(t) {
-		for i, block := range d.blocks("yaml") {
-			var workflow struct {
-				Jobs map[string]struct {
-					Steps []struct {
-						Uses string
-						With map[string]any
-					}
-				}
-			}
-			if err := yaml.Unmarshal([]byte(block), &workflow); err != nil || len(workflow.Jobs) == 0 {
-				continue // checked elsewhere, or no workflow
-			}
-			path := filepath.Join(t.TempDir(), fmt.Sprintf("%s-%d.yml", d.name, i))
-			if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			paths = append(paths, path)
-			for _, job := range workflow.Jobs {
-				for _, step := range job.Steps {
-					if !strings.HasPrefix(step.Uses, "penstock-dev/penstock@") {
-						continue
-					}
-					steps++
-					for name := range step.With {
-						if inputs[name] == nil {
-							t.Errorf("%s: %q is no input of the action", d.name, name)
-						}
-					}
-				}
-			}
-		}
-	}
-	if steps < 4 {
-		t.Errorf("only %d steps of the documents use the action", steps)
-	}
-	tool, err := exec.LookPath("actionlint")
-	if err != nil {
-		t.Log("actionlint is not on the path, so the workflows were only parsed")
-		return
-	}
-	out, err := exec.CommandContext(t.Context(), tool, append([]string{"-shellcheck=", "-pyflakes="}, paths...)...).CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
 	}
 }
