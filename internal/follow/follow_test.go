@@ -383,7 +383,7 @@ func TestEveryMissingPermissionIsNamed(t *testing.T) {
 			return r.Verb == "patch" || r.Verb == "watch" && r.Resource.Resource == canaries.Resource
 		})
 		err = flagger.Preflight(f.ctx)
-		for _, want := range []string{`patch deployments.apps "podinfo"`, `watch canaries.flagger.app in namespace "shop"`} {
+		for _, want := range []string{`patch deployments.apps "podinfo"`, `watch canaries.flagger.app "podinfo" in namespace "shop"`} {
 			if !errors.Is(err, kube.ErrRefused) || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v does not say %q", err, want)
 			}
