@@ -115,10 +115,11 @@ func (s *Subject) AnyConfig() []Need {
 	return all
 }
 
-// ConfigsOf lists what the ConfigMaps and Secrets of a target take that only its manifests tell of. A copy's second name
-// is for content that is immutable; where the original is not among the manifests, it may be.
+// ConfigsOf lists what the ConfigMaps and Secrets of a target take that only its manifests tell of. A run asks for the first
+// name of every copy, since it asks before it has read an original that may say that it is not tracked. The second name is
+// for content that is immutable; where the original is not among the manifests, it may be.
 func (s *Subject) ConfigsOf(target *workload.Workload, manifests canary.Objects) []Need {
-	all := needs(s.Configs(target, nil, manifests))
+	all := needs(s.Configs(target, nil, nil))
 	for _, ref := range workload.SpareCopies(s.Canary, target, manifests) {
 		all.add("copies of the target's configuration, for the primary", named(ref), copyVerbs()...)
 	}
