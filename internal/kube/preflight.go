@@ -51,6 +51,7 @@ func (w *World) require(ctx context.Context, permissions []Permission) error {
 		}
 	}
 	if len(missing) > 0 {
+		missing = append(missing, errors.New("`penstock render rbac` prints the role that grants what a run needs"))
 		return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(missing...))
 	}
 	return nil

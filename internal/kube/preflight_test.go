@@ -34,7 +34,8 @@ func TestEveryMissingPermissionIsNamed(t *testing.T) {
 		want := `the cluster refuses:
 no permission to patch deployments/scale.apps "podinfo" in namespace "shop" (no RBAC policy matched)
 no permission to patch httproutes.gateway.networking.k8s.io "podinfo" in namespace "shop" (no RBAC policy matched)
-no permission to create leases.coordination.k8s.io in namespace "shop" (no RBAC policy matched)`
+no permission to create leases.coordination.k8s.io in namespace "shop" (no RBAC policy matched)
+` + "`penstock render rbac` prints the role that grants what a run needs"
 		lines, wanted := strings.Split(err.Error(), "\n"), strings.Split(want, "\n")
 		slices.Sort(lines)
 		slices.Sort(wanted)
