@@ -29,6 +29,10 @@ func (a *Alert) EffectiveSeverity() Severity {
 }
 
 // AlertProvider is a flagger.app/v1beta1 AlertProvider: a chat to send alerts to.
+//
+// +kubebuilder:resource:path=alertproviders,categories=all
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name=Type,type=string,JSONPath=.spec.type
 type AlertProvider struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -1,5 +1,10 @@
 // Package canary holds the flagger.app/v1beta1 resources that Penstock reads: Canary, MetricTemplate and
 // AlertProvider, with Flagger's defaults, parsed strictly and validated with every problem reported at once.
+//
+// The markers, here and on the types, are for the definitions that internal/manifest generates.
+//
+// +groupName=flagger.app
+// +versionName=v1beta1
 package canary
 
 import (
@@ -25,6 +30,13 @@ const (
 )
 
 // Canary is a flagger.app/v1beta1 Canary.
+//
+// +kubebuilder:resource:path=canaries,categories=all
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name=Status,type=string,JSONPath=.status.phase
+// +kubebuilder:printcolumn:name=Weight,type=string,JSONPath=.status.canaryWeight
+// +kubebuilder:printcolumn:name=Suspended,type=boolean,JSONPath=.spec.suspend,priority=1
+// +kubebuilder:printcolumn:name=LastTransitionTime,type=string,JSONPath=.status.lastTransitionTime
 type Canary struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -3,6 +3,10 @@ package canary
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // MetricTemplate is a flagger.app/v1beta1 MetricTemplate: a query that canaries share.
+//
+// +kubebuilder:resource:path=metrictemplates,categories=all
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name=Provider,type=string,JSONPath=.spec.provider.type
 type MetricTemplate struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

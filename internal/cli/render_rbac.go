@@ -121,8 +121,8 @@ func (in *rbacInputs) check() ([]rbacv1.Subject, error) {
 	if len(in.Files) == 0 {
 		say("filename: no file is given; use -f FILE, -f DIRECTORY or -f -")
 	}
-	if in.Output != "yaml" && in.Output != "json" {
-		say("output: %q is not known; allowed are yaml and json", in.Output)
+	if err := checkRendered(in.Output); err != nil {
+		problems = append(problems, err)
 	}
 	if in.Namespace != "" && len(validation.IsDNS1123Label(in.Namespace)) > 0 {
 		say("namespace: %q is not a name of a namespace", in.Namespace)
