@@ -202,3 +202,20 @@ func rulesOf(all []permission) []rbacv1.PolicyRule {
 	}
 	return rules
 }
+
+// The definitions of our types are what the API server takes for one.
+func TestTheRenderedDefinitionsAreAccepted(t *testing.T) {
+	t.Parallel()
+	s := cluster.Namespace(t)
+	run := s.Penstock("render", "crds", "--kind", "Canary", "--kind", "MetricTemplate", "--kind", "AlertProvider")
+	if code := run.Wait(patience); code != 0 {
+		t.Fatalf("%s", run.Transcript())
+	}
+	if err := os.WriteFile(filepath.Join(s.home, "crds.yaml"), []byte(run.Stdout()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	apply := s.Kubectl("apply", "--dry-run=server", "-f", "crds.yaml")
+	if apply.Wait(patience) != 0 || strings.Count(apply.Stdout(), "(server dry run)") != 3 {
+		t.Errorf("%s", apply.Transcript())
+	}
+}
