@@ -159,5 +159,7 @@ func (a *Analyst) query(ctx context.Context, k *ask, s metric.Source, q metric.Q
 	if err != nil {
 		return metric.Answer{Message: err.Error()}
 	}
-	return a.ask(ctx, k, request, secrets(s, request))
+	return a.ask(ctx, &exchange{
+		ask: k, query: q, request: request, hide: secrets(s, request), within: httpx.Within(ctx, a.Timeout),
+	})
 }

@@ -246,9 +246,9 @@ func TestACheckThatCannotBeAskedIsFoundBefore(t *testing.T) {
 	secret.Secret = &metric.SecretRef{Namespace: "test", Name: "login"}
 	odd := check("http://user:hunter2@[::1")
 	for want, c := range map[string]metric.Check{
-		`check "success": metrics provider "statsd" is not supported; supported are prometheus`: unknown,
-		`check "success": nobody can read the Secret "test/login"`:                              secret,
-		`check "success": the provider's address is not a URL`:                                  odd,
+		`check "success": metrics provider "statsd" is not supported; supported are ` + strings.Join(metric.Providers(), ", "): unknown,
+		`check "success": nobody can read the Secret "test/login"`:                                                             secret,
+		`check "success": the provider's address is not a URL`:                                                                 odd,
 	} {
 		if _, err := analysis.New(analysis.Config{Checks: []metric.Check{c}}); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

@@ -16,8 +16,7 @@ var waits = [...]time.Duration{100 * time.Millisecond, 400 * time.Millisecond}
 
 // ask sends a request until it has an answer, the failure is one that will not pass, or the time is up. It returns the
 // last answer: what the first attempt met says more than that the time then ran out.
-func (a *Analyst) ask(ctx context.Context, k *ask, r metric.Request, hide concealer) metric.Answer {
-	e := exchange{ask: k, request: r, hide: hide, within: httpx.Within(ctx, a.Timeout)}
+func (a *Analyst) ask(ctx context.Context, e *exchange) metric.Answer {
 	answer, again := e.send(ctx)
 	for _, wait := range waits {
 		if !again {
@@ -40,6 +39,7 @@ func (a *Analyst) ask(ctx context.Context, k *ask, r metric.Request, hide concea
 // exchange is one question on its way.
 type exchange struct {
 	*ask
+	query   metric.Query
 	request metric.Request
 	hide    concealer
 	within  time.Duration // how long all attempts together may take
@@ -52,7 +52,7 @@ func (e *exchange) send(ctx context.Context) (metric.Answer, bool) {
 		explained := httpx.Explain(err, e.request.URL, e.within)
 		return metric.Answer{Message: explained.Error()}, ctx.Err() == nil && httpx.IsTransient(explained)
 	}
-	return e.hide.parse(e.codec, status, body), httpx.Retryable(status)
+	return e.hide.parse(e.codec, e.query, status, body), httpx.Retryable(status)
 }
 
 // fetch sends one request.

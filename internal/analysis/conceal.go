@@ -3,6 +3,7 @@ package analysis
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/httpx"
@@ -12,11 +13,14 @@ import (
 // concealer holds the texts that must not be shown when a server echoes them.
 type concealer struct{ httpx.Secrets }
 
+// names are the keys of Secrets whose values are no secrets: they are shown where a message names them.
+var names = [...]string{"username", "org", "project", "newrelic_account_id", "aws_access_key_id"}
+
 // secrets collects everything secret that a request holds.
 func secrets(s metric.Source, r metric.Request) concealer {
 	var c concealer
 	for key, value := range s.Credentials {
-		if key != "username" {
+		if !slices.Contains(names[:], key) {
 			c.Add(value)
 		}
 	}
@@ -33,11 +37,11 @@ func secrets(s metric.Source, r metric.Request) concealer {
 
 // parse reads an answer and hides the secrets in what is shown of it. They are hidden before the answer is cut, so that
 // not even half of one is left; and the number itself is read from the answer as it came.
-func (c concealer) parse(codec metric.Provider, status int, body []byte) metric.Answer {
-	answer := codec.Parse(status, body)
+func (c concealer) parse(codec metric.Provider, q metric.Query, status int, body []byte) metric.Answer {
+	answer := codec.Parse(q, status, body)
 	clean := []byte(c.Hide(string(body)))
 	if !bytes.Equal(clean, body) {
-		shown := codec.Parse(status, clean)
+		shown := codec.Parse(q, status, clean)
 		answer.Raw, answer.Message = shown.Raw, shown.Message
 		if answer.Outcome != shown.Outcome {
 			answer.Raw, answer.Message = metric.Shown(clean), "the answer shows a credential and is not repeated here"

@@ -186,7 +186,7 @@ func evaluatedBy(t *testing.T, engine *promql.Engine, db storage.Storage, query 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prometheus(t).Parse(200, []byte(body(v)))
+	return prometheus(t).Parse(metric.Query{}, 200, []byte(body(v)))
 }
 
 func body(v promql.Vector) string {

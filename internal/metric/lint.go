@@ -3,6 +3,7 @@ package metric
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -40,4 +41,12 @@ func lintPromQL(query string) error {
 	default:
 		return fmt.Errorf("query: it answers a %s; one number is needed, so it must be a scalar or an instant vector", parser.DocumentedType(t))
 	}
+}
+
+// lintText checks the query of a provider whose language nothing here can parse.
+func lintText(query string) error {
+	if strings.TrimSpace(query) == "" {
+		return errors.New("query: it is empty")
+	}
+	return nil
 }

@@ -33,7 +33,7 @@ func TestLint(t *testing.T) {
 		})
 	}
 	err := metric.Lint(metric.Check{Name: "m", Provider: "statsd", Query: "x"})
-	if want := `metric "m": metrics provider "statsd" is not supported; supported are prometheus`; err == nil || err.Error() != want {
+	if want := `metric "m": metrics provider "statsd" is not supported; supported are ` + strings.Join(metric.Providers(), ", "); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

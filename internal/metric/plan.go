@@ -187,8 +187,10 @@ func (p *planner) template(c *Check, v Vars) {
 	}
 	if codec, err := ProviderFor(from.Type); err != nil {
 		p.problem(at+": spec.provider.type", "%w", err)
-	} else if err := reachable(codec, c.Source); err != nil {
-		p.problem(at+": spec.provider", "%w", err)
+	} else {
+		for _, err := range codec.Needs.check(c.Source, c.Secret != nil) {
+			p.problem(at+": spec.provider", "%w", err)
+		}
 	}
 	p.render(c, at+": spec.query", func() (string, error) { return Render(t.Spec.Query, v) })
 }
@@ -204,16 +206,10 @@ func checkServer(c *canary.Canary, in Inputs) error {
 	if address == "" {
 		name, address = "metrics-server", in.MetricsServer
 	}
-	if err := reachable(prometheus, Source{Address: address}); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if problems := prometheusNeeds.check(Source{Address: address}, false); len(problems) > 0 {
+		return fmt.Errorf("%s: %w", name, errors.Join(problems...))
 	}
 	return nil
-}
-
-// reachable reports what is wrong with a source, as far as it can be known without its credentials.
-func reachable(codec Provider, s Source) error {
-	_, err := codec.Request(s, Query{Text: "1"})
-	return err
 }
 
 func (p *planner) render(c *Check, field string, render func() (string, error)) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -15,9 +14,12 @@ import (
 
 // prometheus asks the HTTP API of Prometheus, and of what speaks it too: Thanos, Mimir, Cortex, VictoriaMetrics.
 var prometheus = Provider{
+	Needs:   prometheusNeeds,
 	Request: prometheusRequest, Parse: prometheusParse, Lint: lintPromQL,
 	Clues: promQLClues, Names: prometheusNames, ParseNames: prometheusParseNames,
 }
+
+var prometheusNeeds = Needs{Example: "http://prometheus:9090", User: true}
 
 // maxQueryURL is the length of a query string that every proxy on the way accepts. Longer ones are sent as a form.
 const maxQueryURL = 4 << 10
@@ -29,15 +31,10 @@ func prometheusRequest(s Source, q Query) (Request, error) {
 
 // prometheusCall makes the request for a path of the API.
 func prometheusCall(s Source, values url.Values, path ...string) (Request, error) {
-	u, err := parseAddress(s.Address)
+	u, r, err := call(s, prometheusNeeds)
 	if err != nil {
 		return Request{}, err
 	}
-	r := Request{Method: "GET", Header: map[string][]string{}}
-	for name, values := range s.Headers {
-		r.Header[textproto.CanonicalMIMEHeaderKey(name)] = append([]string(nil), values...)
-	}
-	r.Header["Accept"] = []string{"application/json"}
 	auth, err := authorization(s.Credentials, u.User)
 	if err != nil {
 		return Request{}, err
@@ -58,22 +55,6 @@ func prometheusCall(s Source, values url.Values, path ...string) (Request, error
 	}
 	r.URL = u.String()
 	return r, nil
-}
-
-// parseAddress reads the URL of a provider. Its errors do not show the URL's user and password.
-func parseAddress(address string) (*url.URL, error) {
-	if address == "" {
-		return nil, errors.New("address is empty; it must be a URL such as http://prometheus:9090")
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, errors.New("address is not a URL such as http://prometheus:9090")
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("address %q is not an http or https URL such as http://prometheus:9090", u.Redacted())
-	}
-	u.Fragment = ""
-	return u, nil
 }
 
 // authorization prefers the Secret to the user in the URL, and a token to a password, as Flagger does.
@@ -105,7 +86,7 @@ type prometheusBody struct {
 	} `json:"data"`
 }
 
-func prometheusParse(status int, body []byte) Answer {
+func prometheusParse(_ Query, status int, body []byte) Answer {
 	raw := Shown(body)
 	var b prometheusBody
 	err := json.Unmarshal(body, &b)

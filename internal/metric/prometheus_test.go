@@ -37,7 +37,7 @@ func TestEveryProviderHasAFileAndAFolder(t *testing.T) {
 		}
 	}
 	_, err := metric.ProviderFor("promethus")
-	if want := `metrics provider "promethus" is not supported; supported are prometheus`; err == nil || err.Error() != want {
+	if want := `metrics provider "promethus" is not supported; supported are ` + strings.Join(metric.Providers(), ", "); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -197,7 +197,7 @@ func TestPrometheusAnswers(t *testing.T) {
 		used[c.file] = true
 		t.Run(fmt.Sprintf("%s with HTTP %d", c.file, c.status), func(t *testing.T) {
 			t.Parallel()
-			a := prometheus(t).Parse(c.status, read(t, "prometheus/answers/"+c.file))
+			a := prometheus(t).Parse(metric.Query{}, c.status, read(t, "prometheus/answers/"+c.file))
 			if a.Outcome != c.outcome || a.Value != c.value || !strings.HasPrefix(a.Message, c.message) || (c.message == "") != (a.Message == "") {
 				t.Errorf("got %v %v %q, want %v %v %q", a.Outcome, a.Value, a.Message, c.outcome, c.value, c.message)
 			}
@@ -234,7 +234,7 @@ func FuzzPrometheusAnswersNeverPanicAndNeverInvent(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		a := p.Parse(status, body)
+		a := p.Parse(metric.Query{}, status, body)
 		if a.Outcome == metric.Number && (status < 200 || status > 299 || !strings.Contains(string(body), "success")) {
 			t.Errorf("a number out of HTTP %d %q", status, body)
 		}

@@ -35,6 +35,9 @@ type Query struct {
 	Now      time.Time     // the end of the window; providers that answer "now" by themselves leave it out
 }
 
+// from is the start of the window, at a whole second: no provider has finer points, and several round down themselves.
+func (q Query) from() time.Time { return q.Now.Add(-q.Interval).Truncate(time.Second) }
+
 // Request is an HTTP request to a provider. It holds credentials: String shows none of them.
 type Request struct {
 	Method string
@@ -51,12 +54,16 @@ func (r Request) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())
 
 // Provider is the codec of one kind of metrics provider. All its functions are pure.
 type Provider struct {
+	// Needs is what a template has to set for this provider.
+	Needs Needs
+
 	// Request returns the HTTP request that asks q. The error names the setting of the source that is wrong, and never
 	// shows credentials. Nothing of the source is shared with the request.
 	Request func(s Source, q Query) (Request, error)
 
-	// Parse reads the answer to a Request: the HTTP status and the body.
-	Parse func(status int, body []byte) Answer
+	// Parse reads the answer to the Request that asked q: the HTTP status and the body. Of an answer with several points in
+	// time it takes the newest that lies wholly within the window of q; an answer with only others is NoData.
+	Parse func(q Query, status int, body []byte) Answer
 
 	// Lint checks a rendered query without asking anybody.
 	Lint func(query string) error
@@ -76,6 +83,7 @@ type Provider struct {
 // providers maps spec.provider.type of a MetricTemplate to its codec. Each entry has a file, a line here and a folder
 // below testdata/metric/.
 var providers = map[string]Provider{
+	"datadog":    datadog,
 	"prometheus": prometheus,
 }
 
