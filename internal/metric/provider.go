@@ -84,6 +84,8 @@ type Provider struct {
 // below testdata/metric/.
 var providers = map[string]Provider{
 	"datadog":    datadog,
+	"graphite":   graphite,
+	"newrelic":   newrelic,
 	"prometheus": prometheus,
 }
 
