@@ -185,7 +185,7 @@ func (d *drive) open(ctx context.Context, f *fence, view *kube.View) (*kube.Worl
 	if err := world.Preflight(ctx); err != nil {
 		return nil, d.classify(err)
 	}
-	if d.spec.Uninstall {
+	if d.spec.Uninstall || d.spec.Revert && view != nil { // a Canary that is deleted meanwhile is uninstalled
 		if err := world.PreflightUninstall(ctx); err != nil {
 			return nil, d.classify(err)
 		}

@@ -191,7 +191,7 @@ func (in *rbacInputs) needs(c *canary.Canary, set *canary.Set) (all []manifest.N
 		return slices.Concat(manifest.Follow(c, &subject.Refs), manifest.Events(c)), nil, nil
 	}
 	all = append(all, subject.Run()...)
-	if in.Uninstall {
+	if in.Uninstall || c.Spec.RevertOnDeletion {
 		all = append(all, subject.Removal()...)
 	}
 	metrics, missing := manifest.Metrics(c, set)

@@ -219,3 +219,26 @@ func TestTheRenderedDefinitionsAreAccepted(t *testing.T) {
 		t.Errorf("%s", apply.Transcript())
 	}
 }
+
+// Beside the status and the events, which a run does without, the role has what the Canary object takes.
+func TestTheRoleForACanaryThatRevertsOnDeletionIsEnough(t *testing.T) {
+	t.Parallel()
+	cluster.InstallFlaggerCRDs(t)
+	s := newScenario(t, "kubernetes", func(spec map[string]any) { spec["revertOnDeletion"] = true })
+	s.createCanary()
+	s.grantRendered()
+	config := s.UserKubeconfig()
+	s.end(s.run("--kubeconfig", config), 0)
+	s.end(s.rollOut(v2, "--kubeconfig", config), 0)
+	s.wantPromoted(v2)
+	updated := false
+	for _, r := range s.Requests() {
+		updated = updated || r.Verb == "update" && r.Resource == "canaries" && r.Code == 200
+		if r.Code == 403 && r.Resource != "canaries/status" && r.Resource != "events" {
+			t.Errorf("%s %s %s was answered %d", r.Verb, r.Resource, r.Name, r.Code)
+		}
+	}
+	if !updated {
+		t.Error("the finalizer was never written")
+	}
+}
