@@ -1,0 +1,116 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/canary"
+)
+
+const (
+	decisionsKey = "decisions.json"
+	earlierKey   = "earlier.json" // the log before this one, so that a ConfigMap never grows beyond what it can hold
+
+	decisionsLimit = 256 << 10 // bytes, at which a new log is begun
+	decisionsTries = 5         // of a write that others get in the way of
+)
+
+// Decisions keeps the log of approvals of one canary in the ConfigMap penstock-<canary>-decisions. Writing is a
+// compare-and-swap, so that several who receive approvals lose and double nothing. It is for one goroutine.
+type Decisions struct {
+	client *Client
+	canary *canary.Canary
+	live   *unstructured.Unstructured // as last read or written; nil when there is none
+	log    approval.Log
+	begun  bool // this run has looked whether a new log is due
+}
+
+// NewDecisions returns the decisions of a canary. It makes no request.
+func NewDecisions(c *Client, cn *canary.Canary) *Decisions { return &Decisions{client: c, canary: cn} }
+
+func (d *Decisions) name() string { return ObjectName(d.canary) + "-decisions" }
+
+// Update reads the log, adds what add does, writes it if that is anything, and returns it. add may be called several
+// times. It must be pure, and may take nothing out.
+func (d *Decisions) Update(ctx context.Context, add func(approval.Log) approval.Log) (approval.Log, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var err error
+	for range decisionsTries {
+		if err = d.read(ctx); err != nil {
+			return approval.Log{}, err
+		}
+		next := add(d.log)
+		if next.Head == d.log.Head {
+			return d.log, nil
+		}
+		if !next.Extends(d.log.Head) || len(next.Decisions) <= len(d.log.Decisions) {
+			return approval.Log{}, fmt.Errorf("%w: the decisions %q may only be added to", ErrRefused, d.name())
+		}
+		err = d.write(ctx, next)
+		if err == nil {
+			d.log = next
+			return next, nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
+			break
+		}
+	}
+	return approval.Log{}, fmt.Errorf("write the decisions %q: %w", d.name(), err)
+}
+
+func (d *Decisions) read(ctx context.Context) error {
+	live, err := d.client.dynamic.Resource(configMapGVR).Namespace(d.canary.Namespace).Get(ctx, d.name(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		d.live, d.log, d.begun = nil, approval.Log{}, true
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the decisions %q: %w", d.name(), err)
+	}
+	text, _, _ := unstructured.NestedString(live.Object, "data", decisionsKey)
+	var log approval.Log
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &log); err != nil {
+			return fmt.Errorf("%w: the decisions %q: %s is damaged: %w; delete the ConfigMap to start over", ErrRefused, d.name(), decisionsKey, err)
+		}
+	}
+	if !d.begun && len(text) > decisionsLimit { // only between rollouts: votes of this one may not move away
+		if err := unstructured.SetNestedField(live.Object, text, "data", earlierKey); err != nil {
+			return err
+		}
+		log = approval.Log{}
+	}
+	d.live, d.log, d.begun = live, log, d.begun || len(text) <= decisionsLimit
+	return nil
+}
+
+func (d *Decisions) write(ctx context.Context, log approval.Log) error {
+	body, err := json.Marshal(log)
+	if err != nil {
+		return err
+	}
+	maps := d.client.dynamic.Resource(configMapGVR).Namespace(d.canary.Namespace)
+	if d.live == nil {
+		object := d.canary.RefOf(configMapGVR, "ConfigMap", d.name()).New()
+		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager})
+		object.SetOwnerReferences(owners(d.canary))
+		object.Object["data"] = map[string]any{decisionsKey: string(body)}
+		_, err = maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
+		return err
+	}
+	object := d.live.DeepCopy()
+	if err := unstructured.SetNestedField(object.Object, string(body), "data", decisionsKey); err != nil {
+		return err
+	}
+	if _, err = maps.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager}); err == nil {
+		d.begun = true
+	}
+	return err
+}
