@@ -1,0 +1,245 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
+	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
+	"github.com/penstock-dev/penstock/internal/runner"
+)
+
+// Change is the pull or merge request on which people approve.
+type Change interface {
+	Read(ctx context.Context) (forge.Change, error)
+	Comments(ctx context.Context, since time.Time) ([]forge.Note, error)
+	Permission(ctx context.Context, who approval.Actor, teams []string) (approval.Permission, error)
+	React(ctx context.Context, comment int64, r forge.Reaction) error
+}
+
+// Ledger keeps the decisions about comments. add is pure, and may be called several times.
+type Ledger interface {
+	Update(ctx context.Context, add func(approval.Log) approval.Log) (approval.Log, error)
+}
+
+// ApprovalConfig is what Approvals is made of.
+type ApprovalConfig struct {
+	Webhooks runner.Hooks      // of the canary; nil when it has none
+	Called   []canary.HookType // the types of webhooks that it has
+	Gates    []canary.HookType // at which people approve
+	Policy   approval.Policy
+	Source   approval.Source // the change's number is filled in
+	Binding  approval.Binding
+	Key      []byte // random, of this run: nobody can compute the targets of its gates
+	Change   Change
+	Ledger   Ledger
+	Clock    clock.Clock
+	Every    time.Duration // how often comments are read, at most; some jitter comes on top
+	Prefix   string        // of commands; see approval.ParsePrefix
+	Alone    bool          // no other rollout of this run waits on the change
+	Warn     func(error)   // told of each new reason why comments cannot be read; may be nil
+}
+
+// Approvals answers the gates at which people approve by comments, and calls the webhooks for everything else. A gate
+// that has both opens when both say so. It polls: no server is needed.
+//
+// A rejection and an abort answer the rollback hook, which the rollout must have for that; see HookTypes.
+type Approvals struct {
+	ApprovalConfig
+	hash string // of the policy
+
+	mu      sync.Mutex
+	started time.Time
+	gate    approval.Gate
+	of      opening
+	number  int
+	next    time.Time // when comments are read again
+	log     approval.Log
+	notes   map[int64]approval.Event // comments with commands that were seen, by id
+	people  people
+	reacted map[int64]forge.Reaction
+	verdict approval.Verdict
+	trouble string // why the last look failed
+}
+
+// opening is what makes a gate another one.
+type opening struct {
+	hook     canary.HookType
+	since    time.Time
+	revision string
+	failed   int
+}
+
+// NewApprovals returns Approvals. It makes no request.
+func NewApprovals(c ApprovalConfig) *Approvals {
+	a := &Approvals{ApprovalConfig: c, hash: c.Policy.Hash(), notes: map[int64]approval.Event{}, reacted: map[int64]forge.Reaction{}}
+	a.people.asked = map[int64]asked{}
+	a.started = justBefore(c.Clock.Now())
+	a.gate = a.blank()
+	return a
+}
+
+// HookTypes adds to the types of webhooks those that a rollout with approvals asks for besides.
+func HookTypes(hooks, gates []canary.HookType) []canary.HookType {
+	all := slices.Clone(hooks)
+	for _, hook := range append(slices.Clone(gates), canary.HookRollback) {
+		if !slices.Contains(all, hook) {
+			all = append(all, hook)
+		}
+	}
+	return all
+}
+
+// justBefore is a time that every comment of the same second comes after: forges write full seconds.
+func justBefore(t time.Time) time.Time { return t.UTC().Truncate(time.Second).Add(-time.Nanosecond) }
+
+// Call implements runner.Hooks.
+func (a *Approvals) Call(ctx context.Context, hook canary.HookType, st *rollout.Status) rollout.HookAnswer {
+	answer := rollout.HookAnswer{Hook: hook, Verdict: rollout.Fail}
+	switch {
+	case hook == canary.HookRollback:
+		if answer = a.stopped(ctx); answer.Verdict == rollout.Pass || !slices.Contains(a.Called, hook) {
+			return answer
+		}
+		return a.Webhooks.Call(ctx, hook, st)
+	case !slices.Contains(a.Gates, hook):
+		if a.Webhooks == nil {
+			return rollout.HookAnswer{Hook: hook}
+		}
+		return a.Webhooks.Call(ctx, hook, st)
+	}
+	if answer = a.vote(ctx, hook, st); answer.Verdict == rollout.Pass && slices.Contains(a.Called, hook) {
+		return a.Webhooks.Call(ctx, hook, st)
+	}
+	return answer
+}
+
+// vote answers a gate. Only a verdict about comments that were read for this very gate opens it: another gate starts
+// without one.
+func (a *Approvals) vote(ctx context.Context, hook canary.HookType, st *rollout.Status) rollout.HookAnswer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open(hook, st)
+	a.look(ctx)
+	answer := rollout.HookAnswer{Hook: hook, Verdict: rollout.Fail, Message: a.says()}
+	switch {
+	case a.trouble != "":
+		answer.Verdict, answer.Message = rollout.Error, "comments cannot be read: "+a.trouble
+	case a.verdict.Open:
+		answer.Verdict = rollout.Pass
+	}
+	return answer
+}
+
+// stopped passes when somebody has rejected the gate or aborted the rollout. A gate that has opened can be rejected until
+// the next one waits.
+func (a *Approvals) stopped(ctx context.Context) rollout.HookAnswer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.look(ctx)
+	answer := rollout.HookAnswer{Hook: canary.HookRollback, Verdict: rollout.Fail, Message: "nobody asks for a rollback"}
+	for _, v := range a.verdict.Votes {
+		if v.Counted && (v.Verb == approval.Reject && a.verdict.Rejected || v.Verb == approval.Abort && a.verdict.Aborted) {
+			answer.Verdict, answer.Message = rollout.Pass, fmt.Sprintf("%s by %s", v.Verb, v.Actor.Login)
+		}
+	}
+	return answer
+}
+
+// open makes the gate that is asked for the one that people vote on. What was said about another one, or before the
+// analysis failed once more, is about something else.
+func (a *Approvals) open(hook canary.HookType, st *rollout.Status) {
+	of := opening{hook: hook, since: st.GateSince, revision: st.Revision, failed: st.Failed}
+	if of == a.of {
+		return
+	}
+	since := st.GateSince
+	if since.IsZero() {
+		since = a.Clock.Now()
+	}
+	a.of, a.number = of, a.number+1
+	a.gate = a.blank()
+	a.gate.Name, a.gate.Number = string(hook), a.number
+	a.gate.OpenedAt, a.gate.ExpiresAt = justBefore(a.Clock.Now()), since.UTC().Add(a.Policy.Deadline)
+	b := a.Binding
+	b.Gate, b.Digest = a.number, b.Digest+" "+st.Revision
+	a.gate.Nonce = approval.Bind(a.Key, b)
+	a.verdict, a.next = approval.Verdict{}, time.Time{}
+}
+
+// blank is the rollout without a gate that waits. Of the change and its people only what was read last is known.
+func (a *Approvals) blank() approval.Gate {
+	g := approval.Gate{
+		Source: a.Source, Rollout: a.Binding.Rollout, SHA: a.Binding.SHA, PolicyHash: a.hash, Started: a.started, Alone: a.Alone,
+		Number: max(1, a.number), Nonce: a.gate.Nonce, People: a.gate.People,
+	}
+	g.Change = a.gate.Change
+	return g
+}
+
+// says what the gate still lacks, who has approved, and why others do not count.
+func (a *Approvals) says() string {
+	var parts, yes, no []string
+	for _, v := range a.verdict.Votes {
+		switch {
+		case v.Counted && (v.Verb == approval.Approve || v.Verb == approval.Promote):
+			yes = append(yes, v.Actor.Login)
+		case !v.Counted:
+			no = append(no, v.Sentence())
+		}
+	}
+	if len(yes) > 0 {
+		parts = append(parts, "approved by "+strings.Join(yes, ", "))
+	}
+	if len(a.verdict.Missing) > 0 {
+		parts = append(parts, "lacks "+strings.Join(a.verdict.Missing, ", "))
+	}
+	// The target comes first: whoever shows this shows it anew when the line to copy is another one.
+	return a.gate.Target().String() + " " + strings.Join(append(parts, no[max(0, len(no)-3):]...), "; ")
+}
+
+// Gate returns what a page tells people about the gate that waits, and nil when none does.
+func (a *Approvals) Gate() *report.Gate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gate.OpenedAt.IsZero() || a.gate.Change == 0 || a.verdict.Open {
+		return nil
+	}
+	return &report.Gate{
+		Name: a.gate.Name, Command: a.prefix() + " " + string(approval.Approve) + " " + a.gate.Target().String(),
+		Who: a.who(), Until: a.gate.ExpiresAt,
+	}
+}
+
+func (a *Approvals) prefix() string {
+	if a.Prefix == "" {
+		return approval.DefaultPrefix
+	}
+	return a.Prefix
+}
+
+// who may approve, in words.
+func (a *Approvals) who() string {
+	var groups []string
+	for _, g := range a.Policy.Groups {
+		var of []string
+		if n := len(g.Users); n > 0 {
+			of = append(of, fmt.Sprintf("%d named people", n))
+		}
+		of = append(of, g.Teams...)
+		if g.MinRole > approval.RoleNone {
+			of = append(of, "everybody with the role "+g.MinRole.String())
+		}
+		groups = append(groups, fmt.Sprintf("%d of %s (%s)", g.Count, g.Name, strings.Join(of, ", ")))
+	}
+	return strings.Join(groups, " and ")
+}
