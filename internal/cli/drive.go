@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/analysis"
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -39,12 +40,14 @@ type drive struct {
 	version    string
 	stop       <-chan struct{}
 	reporters  []runner.Reporter
-	begun      func()        // called when everything is checked and the lease is held; may be nil
-	leaseLimit time.Duration // how long another run's lease is waited for; 0 is the usual
-	stopLimit  time.Duration // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
-	runURL     string        // of the CI job; empty when there is none
-	commit     string        // that the job is for
-	warn       func(error)   // told of what goes wrong beside the rollout; nil keeps it to itself
+	begun      func()                // called when everything is checked and the lease is held; may be nil
+	leaseLimit time.Duration         // how long another run's lease is waited for; 0 is the usual
+	stopLimit  time.Duration         // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
+	runURL     string                // of the CI job; empty when there is none
+	commit     string                // that the job is for
+	warn       func(error)           // told of what goes wrong beside the rollout; nil keeps it to itself
+	approvals  *approvals            // nil: nobody has to approve
+	gated      func(*gate.Approvals) // told of them, to show the gate; may be nil
 
 	// Of a run of several canaries; nil otherwise.
 	checked func(ctx context.Context) error                                    // everything was checked and nothing touched yet; an error ends it so
@@ -93,6 +96,14 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		}
 	}
 	id := runID()
+	record := rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, RunURL: d.runURL, Commit: d.commit}
+	if d.approvals != nil {
+		people := d.approvals.over(d, id, hooks.hooks)
+		hooks.hooks, record.ApprovalPolicy = people, d.approvals.policy.Hash()
+		if d.gated != nil {
+			d.gated(people)
+		}
+	}
 	d.claiming(ctx)
 	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, cmp.Or(d.leaseLimit, leaseLimit)); err != nil {
 		return runner.Result{}, d.classify(err)
@@ -109,7 +120,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		d.begun()
 	}
 	run := &runner.Run{
-		Record: rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, RunURL: d.runURL, Commit: d.commit},
+		Record: record,
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
 		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters, alerts), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,

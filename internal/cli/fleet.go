@@ -43,7 +43,7 @@ func (a *App) fleetOf(ctx context.Context, in *runInputs, run *fleetRun) (*squad
 	problems = append(problems, err)
 	policy.groupGates = in.Group
 	for i, c := range set.Canaries {
-		d, err := a.drive(ctx, in, run.client, set, driveInputs{canary: c, policy: policy, images: images[i]})
+		d, err := a.drive(ctx, in, run.client, set, driveInputs{canary: c, policy: policy, images: images[i], people: run.people})
 		exit := (*exitError)(nil)
 		switch {
 		case err == nil:

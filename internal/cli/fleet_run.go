@@ -43,6 +43,7 @@ type fleetRun struct {
 	set      *canary.Set
 	policy   policy
 	bulletin *bulletin
+	people   *approvals
 }
 
 // runFleet runs all canaries of the files.
@@ -117,6 +118,7 @@ func (q *squad) prepare(ctx context.Context, m *metrics) {
 		q.members = append(q.members, report.FleetMember{Result: report.Summarise(s)})
 		p := q.bulletin.poster(ctx, d.canary)
 		q.posters = append(q.posters, p)
+		d.gated = p.gated
 		d.runURL, d.commit = q.bulletin.ci.RunURL, q.bulletin.ci.SHA
 		d.reporters = append([]runner.Reporter{boardReporter{q, i}, p}, m.reporters(d.canary)...)
 		d.checked = func(ctx context.Context) error { return q.checked(ctx, i) }

@@ -23,7 +23,7 @@ func (d *drive) webhooks(tracked func() map[string]string) (*webhooks, error) {
 	}
 	about := func(st *rollout.Status) gate.About { return gate.AboutStatus(st, tracked()) }
 	w := &webhooks{caller: caller, reporters: caller.Reporters(about)}
-	if len(d.spec.Hooks) > 0 {
+	if len(d.called) > 0 {
 		w.hooks = gate.Hooks{Caller: caller, About: about}
 	}
 	return w, nil

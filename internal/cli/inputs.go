@@ -20,6 +20,7 @@ type clusterInputs struct {
 type runInputs struct {
 	clusterInputs
 	policyInputs
+	approvalInputs
 	fleetInputs
 	metricsInputs
 	driverInputs

@@ -22,6 +22,7 @@ type plan struct {
 	canary *canary.Canary
 	router traffic.Router
 	spec   rollout.Spec
+	called []canary.HookType // the types of webhooks of the canary itself
 	checks []metric.Check
 	alerts []notify.Route
 }
@@ -66,6 +67,7 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		p.checks, err = metric.Plan(c, metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, MinRequests: in.policy.minRequests, Templates: in.templates})
 		add(err)
 	}
+	p.called = p.spec.Hooks
 	add(in.policy.apply(&p.spec, p.router.Settle))
 	if _, err = workload.RefsFor(c); err == nil {
 		_, err = workload.ScalersFor(c)

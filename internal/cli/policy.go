@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
@@ -31,6 +33,7 @@ type policy struct {
 	holdAtGate            bool
 	settle                *time.Duration // nil: what the router is known to need
 	uninstall, groupGates bool
+	approve               []canary.HookType // gates at which people approve
 }
 
 // parse checks every input and returns all problems at once.
@@ -91,6 +94,9 @@ func (p *policy) apply(s *rollout.Spec, known time.Duration) error {
 	s.OnNoData, s.Consecutive, s.HoldOnFailure = p.onNoData, p.consecutive, p.holdOnFailure
 	s.HoldOnCancel = p.holdOnCancel
 	s.GateTimeout, s.GateHold, s.Uninstall, s.Group = p.gateTimeout, p.holdAtGate, p.uninstall, p.groupGates
+	if len(p.approve) > 0 {
+		s.Hooks = gate.HookTypes(s.Hooks, p.approve)
+	}
 	if s.Settle = known; p.settle != nil {
 		s.Settle = *p.settle
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/forge"
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
@@ -20,6 +21,7 @@ type poster struct {
 
 	mu   sync.Mutex
 	last report.Snapshot
+	gate func() *report.Gate // what waits for people; nil before the run has begun and without approvals
 }
 
 // poster opens the pages of a canary. Close must be called.
@@ -37,11 +39,33 @@ func (p *poster) Report(_ context.Context, u runner.Update) {
 	p.publisher.Publish(p.page(&u.Snapshot))
 }
 
+// gated shows the gates at which people approve.
+func (p *poster) gated(a *gate.Approvals) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate = a.Gate
+}
+
+// waits is the gate at which a rollout waits for people, or nil.
+func (p *poster) waits(s *report.Snapshot) *report.Gate {
+	p.mu.Lock()
+	ask := p.gate
+	p.mu.Unlock()
+	if ask == nil || s.Outcome != rollout.Running || s.Status.Gate == "" {
+		return nil
+	}
+	if g := ask(); g != nil && g.Name == string(s.Status.Gate) {
+		return g
+	}
+	return nil
+}
+
 // page is a snapshot as the platform shows it.
 func (p *poster) page(s *report.Snapshot) forge.Page {
 	ci := &p.bulletin.ci
 	return forge.Page{
-		Title: report.Title(*s), Body: report.Markdown(*s, report.MarkdownOptions{Platform: string(ci.Platform), RunURL: ci.RunURL}),
+		Title: report.Title(*s),
+		Body:  report.Markdown(*s, report.MarkdownOptions{Platform: string(ci.Platform), RunURL: ci.RunURL, Gate: p.waits(s)}),
 		State: stateOf(s), Final: s.Outcome != rollout.Running,
 	}
 }

@@ -82,6 +82,13 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err != nil {
 		return err
 	}
+	if in.approvalInputs.Approvals != "off" && (follows || in.Uninstall) {
+		return badInput(errors.New("approvals: only a run that drives a rollout itself has gates; not --driver follow, and not --uninstall"))
+	}
+	people, err := a.approvals(ctx, &in.approvalInputs, &policy, b)
+	if err != nil {
+		return err
+	}
 	set, err := a.read(in.Files)
 	if err != nil {
 		return err
@@ -89,6 +96,9 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	client, err := a.connect(in.clusterInputs)
 	if err != nil {
 		return err
+	}
+	if people != nil {
+		people.alone = len(set.Canaries) == 1 || len(args) > 0
 	}
 	set.DefaultNamespace(client.Namespace)
 	if err := set.Check(); err != nil {
@@ -98,7 +108,7 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 		return badInput(fmt.Errorf("driver: a run follows one canary and the files hold %d; name one", len(set.Canaries)))
 	}
 	if len(args) == 0 && len(set.Canaries) > 1 {
-		return a.runFleet(ctx, in, &fleetRun{client: client, set: &set, policy: policy, bulletin: b})
+		return a.runFleet(ctx, in, &fleetRun{client: client, set: &set, policy: policy, bulletin: b, people: people})
 	}
 	if err := in.fleetInputs.alone(); err != nil {
 		return err
@@ -113,14 +123,14 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 		}, b)
 	}
 	if in.DryRun {
-		d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images})
+		d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images, people: people})
 		if err != nil {
 			return err
 		}
 		return a.dryRun(ctx, d)
 	}
 	p := b.poster(ctx, c)
-	d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images})
+	d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images, people: people})
 	if err != nil {
 		p.close(ctx, err)
 		return err
@@ -146,6 +156,7 @@ type driveInputs struct {
 	canary *canary.Canary
 	policy policy
 	images map[string]string
+	people *approvals
 }
 
 // drive prepares the run of one canary. It touches nothing.
@@ -170,7 +181,7 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	return &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c),
+		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people,
 	}, nil
 }
 
@@ -185,6 +196,7 @@ func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (r
 	}
 	defer metrics.close()
 	screen := a.screen(d.clock)
+	d.gated = p.gated
 	d.runURL, d.commit = p.bulletin.ci.RunURL, p.bulletin.ci.SHA
 	d.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(d.canary)...)
 	result, err := d.run(ctx)

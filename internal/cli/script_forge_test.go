@@ -19,6 +19,7 @@ type scriptForge struct {
 	mu   sync.Mutex
 	got  []string // METHOD path body
 	down bool
+	talk scriptTalk
 }
 
 func forgeOf(ts *testscript.TestScript) *scriptForge { return ts.Value(forgeKey{}).(*scriptForge) }
@@ -29,15 +30,24 @@ type forgeKey struct{}
 //
 //	forge github|gitlab   start it; sets the variables of a job, with a token
 //	forge down            answer nothing from now on
+//	forge answers LOGIN VERB   somebody writes VERB, with its target, whenever a page asks for an approval; see scriptTalk
+//	forge silence         nobody answers any more
+//	forge merged          the pull request is merged, and has another head
+//	forge lonely          the commit belongs to no pull request
 //	told METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts; the last such one counts
 func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"forge": func(ts *testscript.TestScript, _ bool, args []string) { forgeOf(ts).start(ts, args[0]) },
+		"forge": func(ts *testscript.TestScript, _ bool, args []string) { forgeOf(ts).start(ts, args) },
 		"told":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).told(ts, neg, args) },
 	}
 }
 
-func (f *scriptForge) start(ts *testscript.TestScript, kind string) {
+func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
+	kind := args[0]
+	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" {
+		f.talk.change(args)
+		return
+	}
 	if kind == "down" {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -79,6 +89,10 @@ func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if r.Method == http.MethodPost {
 		w.WriteHeader(http.StatusCreated)
+	}
+	if reply, ok := f.talk.reply(r, string(body)); ok {
+		_ = json.NewEncoder(w).Encode(reply)
+		return
 	}
 	_ = json.NewEncoder(w).Encode(f.reply(r))
 }

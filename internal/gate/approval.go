@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -56,6 +57,8 @@ type ApprovalConfig struct {
 type Approvals struct {
 	ApprovalConfig
 	hash string // of the policy
+
+	shown atomic.Pointer[report.Gate]
 
 	mu      sync.Mutex
 	started time.Time
@@ -130,6 +133,7 @@ func (a *Approvals) vote(ctx context.Context, hook canary.HookType, st *rollout.
 	defer a.mu.Unlock()
 	a.open(hook, st)
 	a.look(ctx)
+	a.show()
 	answer := rollout.HookAnswer{Hook: hook, Verdict: rollout.Fail, Message: a.says()}
 	switch {
 	case a.trouble != "":
@@ -146,6 +150,7 @@ func (a *Approvals) stopped(ctx context.Context) rollout.HookAnswer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.look(ctx)
+	a.show()
 	answer := rollout.HookAnswer{Hook: canary.HookRollback, Verdict: rollout.Fail, Message: "nobody asks for a rollback"}
 	for _, v := range a.verdict.Votes {
 		if v.Counted && (v.Verb == approval.Reject && a.verdict.Rejected || v.Verb == approval.Abort && a.verdict.Aborted) {
@@ -207,17 +212,19 @@ func (a *Approvals) says() string {
 	return a.gate.Target().String() + " " + strings.Join(append(parts, no[max(0, len(no)-3):]...), "; ")
 }
 
-// Gate returns what a page tells people about the gate that waits, and nil when none does.
-func (a *Approvals) Gate() *report.Gate {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// Gate returns what a page tells people about the gate that waits, and nil when none does. It never waits itself.
+func (a *Approvals) Gate() *report.Gate { return a.shown.Load() }
+
+// show makes the gate the one that pages tell about. The lock is held.
+func (a *Approvals) show() {
 	if a.gate.OpenedAt.IsZero() || a.gate.Change == 0 || a.verdict.Open {
-		return nil
+		a.shown.Store(nil)
+		return
 	}
-	return &report.Gate{
+	a.shown.Store(&report.Gate{
 		Name: a.gate.Name, Command: a.prefix() + " " + string(approval.Approve) + " " + a.gate.Target().String(),
 		Who: a.who(), Until: a.gate.ExpiresAt,
-	}
+	})
 }
 
 func (a *Approvals) prefix() string {

@@ -8,17 +8,20 @@ const historyLimit = 200
 // Record is what the cluster keeps of a rollout, in the ConfigMap penstock-<canary>. It is written only by the run that
 // holds the lease.
 type Record struct {
-	ID       string    `json:"id"`    // of the run that wrote it
-	Epoch    int64     `json:"epoch"` // of the lease under which it was written; a lower one may not write
-	Target   string    `json:"target,omitempty"`
-	Image    string    `json:"image,omitempty"` // of the revision under analysis
-	RunURL   string    `json:"runURL,omitempty"`
-	Commit   string    `json:"commit,omitempty"`
-	SpecHash string    `json:"specHash,omitempty"`
-	Started  time.Time `json:"started,omitzero"`
-	Updated  time.Time `json:"updated,omitzero"`
-	Status   Status    `json:"status"`
-	History  []Entry   `json:"history,omitempty"` // oldest first; the oldest are dropped
+	ID       string `json:"id"`    // of the run that wrote it
+	Epoch    int64  `json:"epoch"` // of the lease under which it was written; a lower one may not write
+	Target   string `json:"target,omitempty"`
+	Image    string `json:"image,omitempty"` // of the revision under analysis
+	RunURL   string `json:"runURL,omitempty"`
+	Commit   string `json:"commit,omitempty"`
+	SpecHash string `json:"specHash,omitempty"`
+	// ApprovalPolicy is the hash of the policy by which people approve; empty when nobody has to.
+	ApprovalPolicy string `json:"approvalPolicy,omitempty"`
+
+	Started time.Time `json:"started,omitzero"`
+	Updated time.Time `json:"updated,omitzero"`
+	Status  Status    `json:"status"`
+	History []Entry   `json:"history,omitempty"` // oldest first; the oldest are dropped
 }
 
 // Append adds an entry to the history and drops the oldest beyond the limit.

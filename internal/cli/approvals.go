@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
+	"github.com/penstock-dev/penstock/internal/gate"
+	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/runner"
+)
+
+// approvalInputs say at which gates people approve, and who may.
+type approvalInputs struct {
+	Approvals      string   `input:"approvals" default:"off" help:"who opens the gates of --approve: off, or poll (the run reads the comments of its pull request on GitHub)"`
+	Approve        []string `input:"approve" help:"gate at which people approve by a comment: confirm-rollout, confirm-traffic-increase or confirm-promotion; may be repeated"`
+	ApprovalPolicy string   `input:"approval-policy" help:"file that says who may approve and how many have to"`
+	Approvers      []string `input:"approvers" help:"group of people who approve, in place of a policy file: user:NUMBER, team:OWNER/TEAM, role:ROLE and count:N, with commas between; may be repeated, and then every group has to approve"`
+	ApprovalsEvery string   `input:"approvals-every" default:"20s" help:"how often comments are read"`
+	CommandPrefix  string   `input:"command-prefix" default:"/canary" help:"word that commands in comments start with"`
+}
+
+// approvals are what the inputs say, checked.
+type approvals struct {
+	gates  []canary.HookType
+	policy approval.Policy
+	every  time.Duration
+	prefix string
+	ci     forge.CI
+	change gate.Change
+	alone  bool
+}
+
+// approvals checks everything that can be, and asks the forge for the change on which people approve. It returns nil
+// when nobody has to. The policy of the rollout is made to wait as long as that of the approvals says.
+func (a *App) approvals(ctx context.Context, in *approvalInputs, p *policy, b *bulletin) (*approvals, error) {
+	if in.Approvals == "off" {
+		if len(in.Approve)+len(in.Approvers) > 0 || in.ApprovalPolicy != "" {
+			return nil, badInput(errors.New("approvals: is off, and approve, approvers or approval-policy ask for approvals; use --approvals poll"))
+		}
+		return nil, nil
+	}
+	out, err := in.parse(p)
+	if err == nil {
+		err = b.approvable(out)
+	}
+	if err != nil {
+		return nil, badInput(err)
+	}
+	change, err := out.change.Read(ctx)
+	switch {
+	case err != nil:
+		return nil, unfinished(fmt.Errorf("approvals: %w", err))
+	case change.Number == 0:
+		return nil, badInput(fmt.Errorf("approvals: the commit %s belongs to no pull request, so nobody could approve by a comment", out.ci.SHA))
+	}
+	p.approve, p.gateTimeout, p.holdAtGate = out.gates, out.policy.Deadline, out.policy.OnExpiry == approval.Hold
+	return out, nil
+}
+
+// approvable finds the change reader of the forge.
+func (b *bulletin) approvable(out *approvals) error {
+	switch {
+	case b.ci.Platform == forge.PlatformGitLab:
+		return errors.New("approvals: poll works in jobs of GitHub only; on GitLab use a gate webhook")
+	case b.github == nil:
+		return errors.New("approvals: poll needs a job of GitHub with a token, and --forge auto, since the comments of the pull request are read")
+	case b.ci.RepositoryID == 0:
+		return errors.New("approvals: the job does not say the number of its repository (GITHUB_REPOSITORY_ID)")
+	}
+	out.ci, out.change = b.ci, b.github.Change()
+	return nil
+}
+
+// parse returns all problems at once.
+func (in *approvalInputs) parse(p *policy) (*approvals, error) {
+	out := &approvals{}
+	var problems []error
+	add := func(err error) { problems = append(problems, err) }
+	if in.Approvals != "poll" {
+		add(fmt.Errorf("approvals: %q is not known; allowed are off and poll", in.Approvals))
+	}
+	var err error
+	out.gates, err = parseGates(in.Approve)
+	add(err)
+	if out.every, err = time.ParseDuration(in.ApprovalsEvery); err != nil || out.every < time.Second {
+		add(fmt.Errorf("approvals-every: %q is not a duration of at least 1s, such as 20s", in.ApprovalsEvery))
+	}
+	if out.prefix, err = approval.ParsePrefix(in.CommandPrefix); err != nil {
+		add(fmt.Errorf("command-prefix: %w", err))
+	}
+	switch {
+	case in.ApprovalPolicy != "" && len(in.Approvers) > 0:
+		add(errors.New("approval-policy, approvers: both say who may approve; use one of them"))
+	case in.ApprovalPolicy != "":
+		out.policy, err = readPolicy(in.ApprovalPolicy)
+		add(err)
+	case len(in.Approvers) > 0:
+		out.policy, err = shortPolicy(in.Approvers, p)
+		add(err)
+	default:
+		add(errors.New("approvers: nobody may approve; name people with --approvers or --approval-policy"))
+	}
+	return out, errors.Join(problems...)
+}
+
+func parseGates(names []string) ([]canary.HookType, error) {
+	if len(names) == 0 {
+		return nil, errors.New("approve: no gate is given; allowed are confirm-rollout, confirm-traffic-increase and confirm-promotion")
+	}
+	var gates []canary.HookType
+	var problems []error
+	for _, name := range names {
+		switch hook := canary.HookType(name); hook {
+		case canary.HookConfirmRollout, canary.HookConfirmTrafficIncrease, canary.HookConfirmPromotion:
+			if !slices.Contains(gates, hook) {
+				gates = append(gates, hook)
+			}
+		default:
+			problems = append(problems, fmt.Errorf("approve: %q is not a gate; allowed are confirm-rollout, confirm-traffic-increase and confirm-promotion", name))
+		}
+	}
+	return gates, errors.Join(problems...)
+}
+
+// readPolicy reads a policy file. What a polling run cannot do is refused, and not left out.
+func readPolicy(path string) (approval.Policy, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return approval.Policy{}, fmt.Errorf("approval-policy: %w", err)
+	}
+	p, err := approval.ParsePolicy(text)
+	if err != nil {
+		return p, fmt.Errorf("approval-policy: %s:\n%w", path, err)
+	}
+	if p.Bans.Committers {
+		err = errors.New("approval-policy: bans.committers: a run that polls does not know the committers; want false")
+	}
+	if p.Reviews {
+		err = errors.Join(err, errors.New("approval-policy: reviews: a run that polls reads comments only; want false"))
+	}
+	return p, err
+}
+
+// shortPolicy makes a policy of groups, each in one text. The other inputs say how long a gate waits.
+func shortPolicy(groups []string, of *policy) (approval.Policy, error) {
+	p := approval.Defaults()
+	p.Deadline = of.gateTimeout
+	if of.holdAtGate {
+		p.OnExpiry = approval.Hold
+	}
+	var problems []error
+	for i, text := range groups {
+		g, err := parseGroup(text)
+		if g.Name = "approvers"; i > 0 {
+			g.Name += "-" + strconv.Itoa(i+1)
+		}
+		p.Groups = append(p.Groups, g)
+		problems = append(problems, err)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return p, err
+	}
+	if err := p.Check(); err != nil {
+		return p, fmt.Errorf("approvers, gate-timeout: as a policy:\n%w", err)
+	}
+	return p, nil
+}
+
+func parseGroup(text string) (approval.Group, error) {
+	g := approval.Group{Count: 1}
+	for part := range strings.SplitSeq(text, ",") {
+		kind, value, _ := strings.Cut(strings.TrimSpace(part), ":")
+		var err error
+		switch kind {
+		case "user":
+			var id int64
+			id, err = strconv.ParseInt(value, 10, 64)
+			g.Users = append(g.Users, id)
+		case "team":
+			g.Teams = append(g.Teams, strings.ToLower(value))
+		case "role":
+			g.MinRole, err = approval.ParseRole(value)
+		case "count":
+			g.Count, err = strconv.Atoi(value)
+		default:
+			return g, fmt.Errorf("approvers: %q is not known; allowed are user:NUMBER, team:OWNER/TEAM, role:ROLE and count:N", part)
+		}
+		if err != nil {
+			return g, fmt.Errorf("approvers: %q: %w", part, err)
+		}
+	}
+	return g, nil
+}
+
+// over puts the approvals before the webhooks of a canary's run.
+func (ap *approvals) over(d *drive, run string, hooks runner.Hooks) *gate.Approvals {
+	images := ""
+	for _, container := range slices.Sorted(maps.Keys(d.images)) {
+		images += container + "=" + d.images[container] + "\n"
+	}
+	spec, _ := json.Marshal(d.canary.Spec) // a parsed document can be written again
+	b := approval.Binding{Rollout: run, Repository: ap.ci.RepositoryID, SHA: ap.ci.SHA, Digest: images, SpecHash: approval.HashBody(string(spec))}
+	return gate.NewApprovals(gate.ApprovalConfig{
+		Webhooks: hooks, Called: d.called, Gates: ap.gates, Policy: ap.policy, Binding: b, Key: []byte(rand.Text()),
+		Source: approval.Source{Platform: approval.GitHub, Repository: ap.ci.RepositoryID}, Change: ap.change,
+		Ledger: kube.NewDecisions(d.client, d.canary), Clock: d.clock, Every: ap.every, Prefix: ap.prefix, Alone: ap.alone, Warn: d.warn,
+	})
+}

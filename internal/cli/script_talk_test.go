@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// scriptTalk is what people do on pull request 12 of the scripts' GitHub: ann (3) wrote it, pushed it and started the
+// run; bob (4) may write, and eve (5) may read.
+type scriptTalk struct {
+	mu       sync.Mutex
+	who      string
+	verb     string
+	seen     string // the target that was answered last
+	merged   bool
+	lonely   bool
+	comments []map[string]any
+}
+
+func (k *scriptTalk) change(args []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch args[0] {
+	case "answers":
+		k.who, k.verb, k.seen = args[1], args[2], ""
+	case "silence":
+		k.who = ""
+	case "merged":
+		k.merged = true
+	case "lonely":
+		k.lonely = true
+	}
+}
+
+func scriptUser(login string) map[string]any {
+	return map[string]any{"id": map[string]int{"ann": 3, "bob": 4, "eve": 5}[login], "login": login, "type": "User"}
+}
+
+var asksFor = regexp.MustCompile(`/canary approve ([a-z0-9]+-[0-9]+-[a-z0-9]+)`)
+
+// answer lets the person write who waits for a page that asks.
+func (k *scriptTalk) answer(body string) {
+	m := asksFor.FindStringSubmatch(body)
+	if k.who == "" || m == nil || m[1] == k.seen {
+		return
+	}
+	k.seen = m[1]
+	at := time.Now().Add(time.Second).UTC().Format(time.RFC3339)
+	k.comments = append(k.comments, map[string]any{
+		"id": 500 + len(k.comments), "body": "/canary " + k.verb + " " + m[1], "created_at": at, "updated_at": at, "user": scriptUser(k.who),
+	})
+}
+
+// reply answers what is asked about the pull request and its people.
+func (k *scriptTalk) reply(r *http.Request, body string) (any, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	const sha = "0123456789012345678901234567890123456789"
+	path := r.URL.Path
+	login, of := strings.CutSuffix(path, "/permission")
+	login = login[strings.LastIndexByte(login, '/')+1:]
+	switch {
+	case r.Method != http.MethodGet:
+		if strings.Contains(path, "/issues/") {
+			k.answer(body)
+		}
+	case k.lonely && strings.HasSuffix(path, "/pulls"):
+		return []any{}, true
+	case strings.HasSuffix(path, "/pulls/12"):
+		pull := map[string]any{"number": 12, "state": "open", "user": scriptUser("ann")}
+		head := map[string]any{"sha": sha, "ref": "topic", "repo": map[string]any{"full_name": "acme/shop"}}
+		if k.merged {
+			pull["state"], pull["merged_at"], head["sha"] = "closed", "2030-01-02T03:04:05Z", strings.Repeat("a", 40)
+		}
+		pull["head"] = head
+		return pull, true
+	case strings.HasSuffix(path, "/activity"):
+		return []any{map[string]any{"after": sha, "actor": scriptUser("ann")}, map[string]any{"after": strings.Repeat("a", 40), "actor": scriptUser("ann")}}, true
+	case of:
+		role := map[string]string{"ann": "admin", "bob": "write"}[login]
+		if role == "" {
+			role = "read"
+		}
+		return map[string]any{"permission": role, "role_name": role, "user": scriptUser(login)}, true
+	case strings.HasSuffix(path, "/issues/12/comments") && r.URL.Query().Has("since"):
+		return append([]map[string]any{}, k.comments...), true
+	}
+	return nil, false
+}
