@@ -201,6 +201,11 @@ func (d *drive) open(ctx context.Context, f *fence, view *kube.View) (*kube.Worl
 			return nil, d.classify(err)
 		}
 	}
+	if d.approvals != nil {
+		if err := world.PreflightApprovals(ctx); err != nil {
+			return nil, d.classify(err)
+		}
+	}
 	if err := world.Start(ctx, startLimit); err != nil {
 		return nil, d.classify(err)
 	}

@@ -25,6 +25,7 @@ type rbacInputs struct {
 	Users          []string `input:"user" help:"who runs penstock: a user, such as the one of an OIDC token; may be repeated"`
 	Groups         []string `input:"group" help:"who runs penstock: a group; may be repeated"`
 	View           bool     `input:"view" help:"also keep the status and the events of the Canary object, where the cluster has one"`
+	Approvals      bool     `input:"approvals" help:"also keep what people say at the gates, for --approvals poll"`
 	Uninstall      bool     `input:"uninstall" help:"also what penstock run --uninstall deletes"`
 	AnyConfig      bool     `input:"any-config" help:"all ConfigMaps and Secrets of the namespace instead of those that the target's manifest names"`
 	Driver         string   `input:"driver" default:"penstock" help:"penstock: a run drives the rollout; follow: a Flagger controller does"`
@@ -191,6 +192,9 @@ func (in *rbacInputs) needs(c *canary.Canary, set *canary.Set) (all []manifest.N
 		return slices.Concat(manifest.Follow(c, &subject.Refs), manifest.Events(c)), nil, nil
 	}
 	all = append(all, subject.Run()...)
+	if in.Approvals {
+		all = append(all, subject.Approvals()...)
+	}
 	if in.Uninstall || c.Spec.RevertOnDeletion {
 		all = append(all, subject.Removal()...)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 )
 
 const (
@@ -34,7 +35,7 @@ type Decisions struct {
 // NewDecisions returns the decisions of a canary. It makes no request.
 func NewDecisions(c *Client, cn *canary.Canary) *Decisions { return &Decisions{client: c, canary: cn} }
 
-func (d *Decisions) name() string { return ObjectName(d.canary) + "-decisions" }
+func (d *Decisions) name() string { return manifest.DecisionsName(d.canary) }
 
 // Update reads the log, adds what add does, writes it if that is anything, and returns it. add may be called several
 // times. It must be pure, and may take nothing out.

@@ -63,6 +63,12 @@ func (w *World) PreflightUninstall(ctx context.Context) error {
 	return w.require(ctx, manifest.Permissions(subject.Removal()))
 }
 
+// PreflightApprovals asks whether this run may keep what people say at its gates.
+func (w *World) PreflightApprovals(ctx context.Context) error {
+	subject := w.subject()
+	return w.require(ctx, manifest.Permissions(subject.Approvals()))
+}
+
 // Forget deletes the record and the lease of a canary that was uninstalled, once the lease has been released.
 func Forget(ctx context.Context, c *Client, cn *canary.Canary) error {
 	for _, of := range []struct {

@@ -126,6 +126,14 @@ func (s *Subject) ConfigsOf(target *workload.Workload, manifests canary.Objects)
 	return all
 }
 
+// Approvals lists what a run takes that waits for people at its gates, beside what every run may create.
+func (s *Subject) Approvals() []Need {
+	var all needs
+	decisions := s.Canary.RefOf(configMapGVR, "", DecisionsName(s.Canary))
+	all.add("what people have said at the gates", named(decisions), "get", "update")
+	return all
+}
+
 // Removal lists what only an uninstall takes. Copies of configuration may be deleted by a run already.
 func (s *Subject) Removal() []Need {
 	var all needs

@@ -2,7 +2,11 @@
 // that grant them. The engine asks for the same list before a run. Nothing here does I/O.
 package manifest
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+)
 
 // Permission is one verb on one resource.
 type Permission struct {
@@ -52,3 +56,6 @@ func Permissions(needs []Need) []Permission {
 	}
 	return all
 }
+
+// DecisionsName names the ConfigMap of what people have said at the gates of a canary.
+func DecisionsName(c *canary.Canary) string { return ObjectName(c) + "-decisions" }
