@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func datadogRequest(s Source, q Query) (Request, error) {
 	r.Header["Dd-Application-Key"] = []string{s.Credentials.get("datadog_application_key")}
 	u = u.JoinPath("api", "v1", "query")
 	ask(u, url.Values{
-		"query": {q.Text},
+		"query": {strings.TrimSpace(q.Text)},
 		"from":  {strconv.FormatInt(q.from().Unix(), 10)},
 		"to":    {strconv.FormatInt(q.Now.Unix(), 10)},
 	})

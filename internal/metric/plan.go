@@ -191,6 +191,9 @@ func (p *planner) template(c *Check, v Vars) {
 		for _, err := range codec.Needs.check(c.Source, c.Secret != nil) {
 			p.problem(at+": spec.provider", "%w", err)
 		}
+		if least := codec.Needs.Least; c.Interval < least {
+			p.problem(".interval", "%s is too short for %s: a window of at least %s is sure to hold a whole point", c.Interval, from.Type, least)
+		}
 	}
 	p.render(c, at+": spec.query", func() (string, error) { return Render(t.Spec.Query, v) })
 }

@@ -84,9 +84,12 @@ type Provider struct {
 // below testdata/metric/.
 var providers = map[string]Provider{
 	"datadog":    datadog,
+	"dynatrace":  dynatrace,
 	"graphite":   graphite,
+	"influxdb":   influxdb,
 	"newrelic":   newrelic,
 	"prometheus": prometheus,
+	"splunk":     splunk,
 }
 
 // ProviderFor returns the codec of a provider type. An unknown type is an error that lists the known ones.

@@ -6,16 +6,19 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Needs is what a template has to set for a provider, beyond its type and its query.
 type Needs struct {
-	Example string   // of an address
-	Address string   // where it is asked when the template has no address; empty when there must be one
-	Cluster bool     // without an address, the API server of the rollout's own cluster is asked
-	Keys    []string // entries that the Secret must have; without any, no Secret is needed
-	Region  bool     // there must be a region
-	User    bool     // the address may hold a user and password
+	Example string        // of an address
+	Address string        // where it is asked when the template has no address; empty when there must be one
+	Cluster bool          // without an address, the API server of the rollout's own cluster is asked
+	Keys    []string      // entries that the Secret must have; without any, no Secret is needed
+	Region  bool          // there must be a region
+	User    bool          // the address may hold a user and password
+	Stream  bool          // the address may be that of a stream, wss://
+	Least   time.Duration // shortest interval whose window is sure to hold a whole point; 0 when it depends on the query
 }
 
 // check returns everything that is wrong with a source, as far as it can be known without its credentials. secret says
@@ -34,14 +37,17 @@ func (n Needs) check(s Source, secret bool) []error {
 	return problems
 }
 
-// address reads the URL of a provider, or its own. It is nil for the API server of the rollout's cluster.
+// address reads the URL of a provider, or its own. It has no host for the API server of the rollout's cluster.
 func (n Needs) address(s Source) (*url.URL, error) {
 	address := s.Address
 	if address == "" && n.Cluster {
-		return &url.URL{}, nil
+		return &url.URL{Path: "/"}, nil
 	}
 	if address == "" {
 		address = n.Address
+	}
+	if n.Stream && strings.HasPrefix(address, "wss://") {
+		address = "https" + strings.TrimPrefix(address, "wss")
 	}
 	u, err := parseAddress(address, n.Example)
 	if err == nil && u.User != nil && !n.User {
