@@ -83,13 +83,15 @@ type Provider struct {
 // providers maps spec.provider.type of a MetricTemplate to its codec. Each entry has a file, a line here and a folder
 // below testdata/metric/.
 var providers = map[string]Provider{
-	"datadog":    datadog,
-	"dynatrace":  dynatrace,
-	"graphite":   graphite,
-	"influxdb":   influxdb,
-	"newrelic":   newrelic,
-	"prometheus": prometheus,
-	"splunk":     splunk,
+	"datadog":         datadog,
+	"dynatrace":       dynatrace,
+	"externalmetrics": externalmetrics,
+	"graphite":        graphite,
+	"influxdb":        influxdb,
+	"keptn":           keptn,
+	"newrelic":        newrelic,
+	"prometheus":      prometheus,
+	"splunk":          splunk,
 }
 
 // ProviderFor returns the codec of a provider type. An unknown type is an error that lists the known ones.
