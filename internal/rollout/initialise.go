@@ -51,6 +51,22 @@ func targetMissing(in input) (Decision, bool) {
 	return Decision{}, false // the traffic has somewhere to go without the target
 }
 
+// targetStale waits where the revision decides whether there is anything to do: a run that starts right after the target
+// was changed would otherwise find nothing new. Elsewhere the route is not settled while this lasts, or it does not matter.
+func targetStale(in input) (Decision, bool) {
+	if !in.obs.Target.Stale || in.st.Phase != "" && in.st.Phase != Initialized {
+		return Decision{}, false
+	}
+	if in.late() {
+		return in.fail(*in.st, TargetStale, in.obs.Target.Message)
+	}
+	next := *in.st
+	if next.Moved.IsZero() {
+		next.Moved = in.obs.Now
+	}
+	return Decision{Next: next, Reason: Reason{TargetStale, in.obs.Target.Message}}, true
+}
+
 // unseen starts from what is there. A primary that exists, made by Flagger or by a run whose record was lost, is
 // adopted as it is: overwriting it would promote a revision that nobody has analysed. Only one that serves nothing while
 // the target does is made anew.

@@ -147,7 +147,7 @@ func isRule(a, b rule) bool {
 
 func index(name string) int {
 	names := []string{
-		"superseded", "uninstalling", "canaryDeleted", "finished", "suspended", "targetMissing", "unseen", "initialising", "finalising",
+		"superseded", "uninstalling", "canaryDeleted", "finished", "suspended", "targetMissing", "targetStale", "unseen", "initialising", "finalising",
 		"promotionPending", "rollingBack", "stopRequested", "newRevision", "unchanged", "waiting", "deadlineExceeded",
 		"canaryBroken", "canaryLost", "notConverged", "gateOpens", "analysisSkipped", "preRollout", "probed", "windowOpens",
 		"windowOpen", "hookFailed", "checksFailed", "checksUnknown", "gateClosed", "advance", "promote",

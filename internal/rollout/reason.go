@@ -10,6 +10,7 @@ const (
 	OtherRun          Code = "OtherRun"
 	SpecSuspend       Code = "SpecSuspend"
 	TargetMissing     Code = "TargetMissing"
+	TargetStale       Code = "TargetStale"
 	FirstRun          Code = "FirstRun"
 	FirstRunDone      Code = "FirstRunDone"
 	Adopted           Code = "Adopted"
@@ -54,6 +55,7 @@ var sentences = map[Code]string{
 	OtherRun:          "another run has taken over",
 	SpecSuspend:       "the canary is suspended (spec.suspend: true)",
 	TargetMissing:     "the target does not exist",
+	TargetStale:       "the last change of the target was not taken up yet",
 	FirstRun:          "first run: making the primary from the target",
 	FirstRunDone:      "initialised: the primary serves what the target ran; the next change is analysed",
 	Adopted:           "the primary that exists is taken over as it is",

@@ -21,6 +21,7 @@ var rules = [...]rule{
 	finished,         // a terminal phase stays terminal
 	suspended,        // spec.suspend: touch nothing
 	targetMissing,    // there is nothing to roll out
+	targetStale,      // it has changed, and nobody knows yet to what revision
 	unseen,           // no record yet: adopt the primary that exists, or make one
 	initialising,     // the first primary is made, becomes ready, and only then gets the traffic
 	finalising,       // the traffic goes to the promoted primary, then the canary is scaled down

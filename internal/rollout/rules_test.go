@@ -231,6 +231,23 @@ func TestRules(t *testing.T) {
 			progressing(1), seen(20, time.Second, func(o *Observation) { o.Stop = StopCancel }),
 			want{phase: RollingBack, step: 1, code: StopAsked},
 		},
+		"a run waits until a change of the target is taken up": {
+			Status{Phase: Initialized, Revision: "old", Promoted: "old", Routed: true, Moved: noon},
+			seen(0, time.Second, func(o *Observation) { o.Target = of(up, "old"); o.Target.Stale = true }),
+			want{phase: Initialized, code: TargetStale},
+		},
+		"a first run waits for it too": {
+			Status{}, seen(0, time.Second, func(o *Observation) { o.Target.Stale = true }), want{code: TargetStale},
+		},
+		"a change of the target that nobody takes up is given up": {
+			Status{Phase: Initialized, Revision: "old", Promoted: "old", Routed: true, Moved: noon},
+			seen(0, 2*time.Minute, func(o *Observation) { o.Target = of(up, "old"); o.Target.Stale = true }),
+			want{phase: Failed, code: TargetStale, outcome: RolledBack},
+		},
+		"a step may be taken before the weight of the last one is taken up by the target": {
+			progressing(1), seen(20, 11*time.Second, checked(Pass), func(o *Observation) { o.Target.Stale = true }),
+			want{phase: Progressing, step: 2, weight: 50, code: StepTaken},
+		},
 		"a target that is gone is rolled back": {
 			progressing(1), seen(20, time.Second, func(o *Observation) { o.Target = Workload{} }),
 			want{phase: RollingBack, step: 1, code: TargetMissing},

@@ -52,6 +52,7 @@ type Workload struct {
 	Message  string // when not ready: which pod, and why
 	Changed  string // what of it differs from what was promoted, in words; empty when that is not known
 	Scaler   string // its autoscaler, with its bounds and what it wants; empty without one
+	Stale    bool   // what it asks for has changed and was not taken up yet, so that Revision may be the one before
 	Resizing bool   // not ready only because its autoscaler has changed its size; every pod that was well still is
 }
 

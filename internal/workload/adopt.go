@@ -46,6 +46,6 @@ func contentOf(o *unstructured.Unstructured) (string, error) {
 	if IsScaler(o.GroupVersionKind().GroupKind()) {
 		return `"f:scaleTargetRef"`, nil
 	}
-	k, err := kindFor(o.GetKind())
+	k, err := kindFor(o.GetAPIVersion(), o.GetKind())
 	return k.content, err
 }

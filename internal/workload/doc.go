@@ -17,6 +17,9 @@
 //	DaemonSet    the pod template      its new pods are available   a node selector that no node fits
 //	Service      selector and ports    it has a ready endpoint      nothing: its pods are somebody else's
 //
+// The Service of Knative is the fourth. It keeps its own history of Revisions, so that the primary is one of them, which an
+// annotation of the target names (Refs.Shared), and not a copy: the first fact holds by that name.
+//
 // The ConfigMaps and Secrets that a pod template refers to are promoted with it (Track): the primary refers to copies of
 // its own, `<name>-primary`, which change only in a promotion; their content is a part of the revision; and an annotation
 // of the pod template says which content its pods were started with, because a pod does not restart when it changes. That

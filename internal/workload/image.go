@@ -16,18 +16,19 @@ type imagePatch struct {
 }
 
 // SetImage returns the strategic merge patch that gives containers, init containers included, the images of a map from
-// container name to image reference. It is nil when they all have them already. All problems are in one error.
+// container name to image reference; of a custom resource, which knows no such patch, a JSON merge patch. It is nil when
+// they all have them already. All problems are in one error.
 //
 // A Service has no containers: what it releases is chosen by its selector.
 func SetImage(target *Workload, images map[string]string) ([]byte, error) {
-	if target.Template == nil && len(images) > 0 {
+	spec := target.PodSpec()
+	if spec == nil && len(images) > 0 {
 		return nil, fmt.Errorf("set image: %s has no containers; a new revision of it is a change of its spec.selector or spec.ports",
 			target.describe())
 	}
 	if len(images) == 0 {
 		return nil, nil
 	}
-	spec := &target.Template.Spec
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(images)) {
 		if image := images[name]; image == "" || strings.ContainsAny(image, " \t\r\n") {
@@ -51,7 +52,21 @@ func SetImage(target *Workload, images map[string]string) ([]byte, error) {
 	if len(patch) == 0 {
 		return nil, nil
 	}
+	if service, ok := target.typed.(*knativeService); ok {
+		return service.setImage(target, images)
+	}
 	return json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"spec": patch}}})
+}
+
+// PodSpec is what the pods of a workload are made of, or nil where it does not say.
+func (w *Workload) PodSpec() *corev1.PodSpec {
+	if service, ok := w.typed.(*knativeService); ok {
+		return &service.pods
+	}
+	if w.Template == nil {
+		return nil
+	}
+	return &w.Template.Spec
 }
 
 func containerNames(spec *corev1.PodSpec) []string {

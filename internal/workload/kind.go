@@ -70,22 +70,41 @@ type kind struct {
 
 	// scale is the change that brings the target to the wanted size, or nil.
 	scale func(target, primary *Workload, to rollout.Scale) *Scaling
+
+	// promoted reads the primary out of the target, where the target holds both; it is nil while there is none. Nil for
+	// kinds whose primary is an object of its own.
+	promoted func(target *Workload) *Workload
 }
 
-// kinds are the kinds of targets, by spec.targetRef.kind.
-var kinds = map[string]kind{
-	"DaemonSet":  daemonSets,
-	"Deployment": deployments,
-	"Service":    serviceTargets,
+// kinds are the kinds of targets, by spec.targetRef.kind. Where two APIs have a kind of one name, the first is what an
+// empty apiVersion means.
+var kinds = map[string][]kind{
+	"DaemonSet":  {daemonSets},
+	"Deployment": {deployments},
+	"Service":    {serviceTargets, knativeServices},
 }
 
-func kindFor(name string) (kind, error) {
-	k, ok := kinds[name]
-	if !ok {
+// kindFor looks a kind up by its API group, or by its name alone where the group is none that has it.
+func kindFor(apiVersion, name string) (kind, error) {
+	found := kinds[name]
+	if len(found) == 0 {
 		supported := strings.Join(slices.Sorted(maps.Keys(kinds)), ", ")
 		return kind{}, fmt.Errorf("%q is not supported; supported are %s", name, supported)
 	}
-	return k, nil
+	group := schema.FromAPIVersionAndKind(apiVersion, name).Group
+	if i := slices.IndexFunc(found, func(k kind) bool { return k.gvr.Group == group }); i >= 0 {
+		return found[i], nil
+	}
+	return found[0], nil
+}
+
+// versionsOf are the API versions that have a kind, as a list in words.
+func versionsOf(name string) string {
+	var all []string
+	for i := range kinds[name] {
+		all = append(all, kinds[name][i].gvr.GroupVersion().String())
+	}
+	return strings.Join(all, ", ")
 }
 
 // FromObject reads a live target or primary. A nil object is a nil workload.
@@ -93,7 +112,7 @@ func FromObject(live *unstructured.Unstructured) (*Workload, error) {
 	if live == nil {
 		return nil, nil //nolint:nilnil // documented
 	}
-	k, err := kindFor(live.GetKind())
+	k, err := kindFor(live.GetAPIVersion(), live.GetKind())
 	if err != nil {
 		return nil, fmt.Errorf("read %q: kind %w", live.GetNamespace()+"/"+live.GetName(), err)
 	}
@@ -102,6 +121,23 @@ func FromObject(live *unstructured.Unstructured) (*Workload, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// ReadBoth reads the target and the primary of a canary. One that does not exist is nil.
+func ReadBoth(refs *Refs, live canary.Objects) (target, primary *Workload, err error) {
+	if target, err = FromObject(live[refs.Target]); err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", refs.Target, err)
+	}
+	if !refs.Shared() {
+		if primary, err = FromObject(live[refs.Primary]); err != nil {
+			return nil, nil, fmt.Errorf("read %s: %w", refs.Primary, err)
+		}
+		return target, primary, nil
+	}
+	if target != nil {
+		primary = target.kind.promoted(target)
+	}
+	return target, primary, nil
 }
 
 // Check says why a live target cannot be rolled out for a canary, if it cannot.

@@ -47,8 +47,8 @@ func TestWhatATargetOfAKindCannotDoIsSaid(t *testing.T) {
 			`spec.targetRef.apiVersion: "v1" is not supported for a DaemonSet; supported is apps/v1`,
 		},
 		"another API version of a Service": {
-			refs(func(c *canary.Canary) { c.Spec.TargetRef.APIVersion = "serving.knative.dev/v1" }),
-			`spec.targetRef.apiVersion: "serving.knative.dev/v1" is not supported for a Service; supported is v1`,
+			refs(func(c *canary.Canary) { c.Spec.TargetRef.APIVersion = "serving.knative.dev/v1beta1" }),
+			`spec.targetRef.apiVersion: "serving.knative.dev/v1beta1" is not supported for a Service; supported is v1, serving.knative.dev/v1`,
 		},
 		"an Ingress that sends to the target": {
 			refs(func(c *canary.Canary) { c.Spec.IngressRef = &canary.ObjectRef{Name: "web"} }),

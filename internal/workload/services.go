@@ -30,6 +30,9 @@ func Services(c *canary.Canary, target, primary *Workload, live canary.Objects) 
 	if err != nil {
 		return nil, err
 	}
+	if refs.Shared() {
+		return nil, nil // Knative makes its own
+	}
 	if problems := validation.IsDNS1035Label(refs.PrimaryService.Name); len(problems) > 0 {
 		return nil, fmt.Errorf("spec.service.name: Service %q: the name is not possible: %s", refs.PrimaryService.Name, problems[0])
 	}
