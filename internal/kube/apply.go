@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -32,11 +33,14 @@ func (w *World) applyObject(ctx context.Context, live canary.Objects, object *un
 	if !known {
 		return fmt.Errorf("apply %s %q: it is not one of the objects of this canary", object.GetKind(), object.GetName())
 	}
-	if ref != w.refs.Primary && contains(live[ref], object, w.router.Exact(ref)...) {
+	if !w.copied(ref) && contains(live[ref], object, w.router.Exact(ref)...) {
 		return nil
 	}
 	return w.writeObject(ctx, live, ref, object)
 }
+
+// copied reports whether an object is a primary that is a copy of its target.
+func (w *World) copied(ref canary.Ref) bool { return ref == w.refs.Primary && !w.refs.Shared() }
 
 // releaseObject is applyObject for what stays behind of a canary: what is the canary's about it has to go, too.
 func (w *World) releaseObject(ctx context.Context, live canary.Objects, object *unstructured.Unstructured) error {
@@ -84,12 +88,10 @@ func (w *World) writeObject(ctx context.Context, live canary.Objects, ref canary
 		return ErrSuperseded
 	}
 	object = object.DeepCopy()
-	annotations := object.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
+	at := []string{"metadata", "annotations", epochAnnotation} // beside annotations that are null, to be removed
+	if err := unstructured.SetNestedField(object.Object, strconv.FormatInt(epoch, 10), at...); err != nil {
+		return fmt.Errorf("apply %s: %w", ref, err)
 	}
-	annotations[epochAnnotation] = strconv.FormatInt(epoch, 10)
-	object.SetAnnotations(annotations)
 	body, err := json.Marshal(object)
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", ref, err)
@@ -97,6 +99,11 @@ func (w *World) writeObject(ctx context.Context, live canary.Objects, ref canary
 	how, force := types.ApplyPatchType, ptr.To(true)
 	if ref == w.refs.Apex && live[ref] != nil && live[w.refs.Target] == nil {
 		// Without the target only the router's part of the Service is known. An apply would take the rest away.
+		how, force = types.MergePatchType, nil
+	}
+	if ref == w.refs.Primary && w.refs.Shared() {
+		// It is the user's object. An apply would have to carry all that Penstock has ever written to it, and a patch can
+		// take away what Flagger has written.
 		how, force = types.MergePatchType, nil
 	}
 	answer, err := w.client.write(ctx, ref, how, body, metav1.PatchOptions{FieldManager: FieldManager, Force: force})
@@ -210,9 +217,21 @@ func same(a, b *unstructured.Unstructured) bool {
 	return a.GetKind() == b.GetKind() && a.GetName() == b.GetName() && a.GetNamespace() == b.GetNamespace()
 }
 
-// merge writes b over a, map by map.
+// after returns live objects with one of them as it is when a rendered one has been written to it.
+func after(live canary.Objects, ref canary.Ref, rendered *unstructured.Unstructured) canary.Objects {
+	next := maps.Clone(live)
+	next[ref] = live[ref].DeepCopy()
+	merge(next[ref].Object, rendered.Object)
+	return next
+}
+
+// merge writes b over a, map by map. What is null in b goes away.
 func merge(a, b map[string]any) {
 	for key, value := range b {
+		if value == nil {
+			delete(a, key)
+			continue
+		}
 		am, aok := a[key].(map[string]any)
 		bm, bok := value.(map[string]any)
 		if aok && bok {

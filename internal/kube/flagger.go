@@ -70,7 +70,10 @@ func (f *Flagger) Preflight(ctx context.Context) error { return f.world.require(
 // for them.
 func (f *Flagger) Start(ctx context.Context, limit time.Duration) error {
 	w := f.world
-	refs := []canary.Ref{f.ref, w.refs.Target, w.refs.Primary}
+	refs := []canary.Ref{f.ref, w.refs.Target}
+	if !w.refs.Shared() {
+		refs = append(refs, w.refs.Primary)
+	}
 	for _, ref := range refs {
 		w.wait.Go(func() { w.client.watchObject(ctx, w.store, ref) })
 	}
@@ -139,10 +142,11 @@ func (f *Flagger) Observe(now time.Time) (Driven, error) {
 
 func imagesOf(w *workload.Workload) map[string]string {
 	images := map[string]string{}
-	if w.Template == nil {
+	pods := w.PodSpec()
+	if pods == nil {
 		return images
 	}
-	for _, list := range [][]corev1.Container{w.Template.Spec.InitContainers, w.Template.Spec.Containers} {
+	for _, list := range [][]corev1.Container{pods.InitContainers, pods.Containers} {
 		for i := range list {
 			images[list[i].Name] = list[i].Image
 		}

@@ -66,7 +66,7 @@ func (w *World) adopt(ctx context.Context, live canary.Objects, object *unstruct
 	ref, _ := w.refOf(object)
 	// A Service that was there before is rendered without the canary's name: its other ports are the user's.
 	service := ref.Kind == w.refs.Apex.Kind && object.GetAnnotations()[workload.CanaryAnnotation] != ""
-	if ref != w.refs.Primary && ref != w.scaled.Primary && !service || live[ref] == nil {
+	if !w.copied(ref) && ref != w.scaled.Primary && !service || live[ref] == nil {
 		return nil
 	}
 	patch, err := workload.Adopt(live[ref], FieldManager)
@@ -105,6 +105,9 @@ func (w *World) render(
 			return nil, err
 		}
 		wanted = append(wanted, object)
+		if w.refs.Shared() { // the route names the primary, and is written together with it
+			live = after(live, w.refs.Target, object)
+		}
 	}
 	if scaler, err := w.renderScaler(live, target, want.Primary); err != nil {
 		return nil, err
@@ -184,7 +187,13 @@ func (w *World) SetImage(ctx context.Context, images map[string]string) (bool, e
 	if _, held := w.fence(); !held {
 		return false, ErrSuperseded
 	}
-	object, err := w.client.strategicPatch(ctx, w.refs.Target, patch)
+	write := w.client.strategicPatch
+	if w.refs.Shared() {
+		write = func(ctx context.Context, ref canary.Ref, body []byte) (*unstructured.Unstructured, error) {
+			return w.client.patch(ctx, ref, body)
+		}
+	}
+	object, err := write(ctx, w.refs.Target, patch)
 	if err != nil {
 		return false, fmt.Errorf("set the image of %s: %w", w.refs.Target, err)
 	}
@@ -222,13 +231,12 @@ func (w *World) Preview(want rollout.World) ([]Change, error) {
 	changes := previewCopies(live, copies)
 	for _, object := range wanted {
 		ref, known := w.refOf(object)
-		if !known || ref != w.refs.Primary && contains(live[ref], object, w.router.Exact(ref)...) {
+		if !known || !w.copied(ref) && contains(live[ref], object, w.router.Exact(ref)...) {
 			continue
 		}
 		change := Change{Ref: ref, Before: live[ref], After: object}
 		if change.Before != nil {
-			change.After = change.Before.DeepCopy()
-			merge(change.After.Object, object.Object)
+			change.After = after(live, ref, object)[ref]
 		}
 		changes = append(changes, change)
 	}

@@ -148,11 +148,8 @@ func (w *World) Observe(now time.Time) (rollout.Observation, error) {
 
 // readWorkloads reads the target and the primary; one that does not exist is nil.
 func (w *World) readWorkloads(live canary.Objects) (target, primary *workload.Workload, err error) {
-	if target, err = workload.FromObject(live[w.refs.Target]); err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", w.refs.Target, err)
-	}
-	if primary, err = workload.FromObject(live[w.refs.Primary]); err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", w.refs.Primary, err)
+	if target, primary, err = workload.ReadBoth(&w.refs, live); err != nil {
+		return nil, nil, err
 	}
 	if target != nil {
 		target.Floor = workload.ScalerMin(live[w.scaled.Target])

@@ -46,7 +46,7 @@ func (s *Subject) Watched() []canary.Ref {
 		[]canary.Ref{s.Refs.Target, s.Refs.Primary, s.Refs.Apex, s.Refs.PrimaryService, s.Refs.CanaryService},
 		s.Scalers.Refs(), s.Router.Refs(s.Canary),
 	) {
-		if !slices.Contains(all, ref) {
+		if ref != (canary.Ref{}) && !slices.Contains(all, ref) { // not every target has a primary and Services of its own
 			all = append(all, ref)
 		}
 	}
@@ -58,7 +58,7 @@ func (s *Subject) Watched() []canary.Ref {
 func (s *Subject) Made(copies ...canary.Ref) []canary.Ref {
 	made := slices.Concat([]canary.Ref{s.Refs.PrimaryService, s.Refs.CanaryService}, s.Scalers.Refs(), copies, s.Router.Made(s.Canary))
 	made = append(made, s.Refs.Primary)
-	return slices.DeleteFunc(made, func(r canary.Ref) bool { return r == s.Scalers.Target || r == s.Refs.Target })
+	return slices.DeleteFunc(made, func(r canary.Ref) bool { return r == s.Scalers.Target || r == s.Refs.Target || r == canary.Ref{} })
 }
 
 // foreign reports whether a run may read an object and never writes it: what the canary names as the user's own, and a
@@ -68,7 +68,7 @@ func (s *Subject) foreign(ref canary.Ref) bool {
 	named := func(kind string, r *canary.ObjectRef) bool { return r != nil && ref.Kind == kind && ref.Name == r.Name }
 	switch {
 	case ref == s.Refs.Target:
-		return ref.Kind == s.Refs.Apex.Kind && ref != s.Refs.Apex
+		return s.Refs.Apex != (canary.Ref{}) && ref.Kind == s.Refs.Apex.Kind && ref != s.Refs.Apex
 	case ref.Namespace != "" && ref.Namespace != s.Canary.Namespace:
 		return true // the settings of an Upstream that is somebody else's
 	}

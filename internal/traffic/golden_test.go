@@ -146,6 +146,7 @@ func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 		"gloo":            {"foreign": {"metadata.labels.owner", "spec.weight", "spec.routes.0", "spec.routes.1.options", "spec.routes.1.matchers", "spec.routes.1.name"}},
 		"istio": {"foreign": {"metadata.annotations.note", "metadata.labels.owner", "spec.exportTo", "spec.http.0", "spec.http.2",
 			"spec.http.1.fault", "spec.http.1.name"}},
+		"knative":      {"foreign": {"metadata.annotations.team", "spec.template", "spec.traffic.0.tag", "spec.traffic.2"}},
 		"kuma":         {"foreign": {"metadata.labels.owner", "spec.sources", "spec.destinations", "spec.conf.loadBalancer"}},
 		"nginx":        {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
 		"osm":          {"foreign": {"metadata.annotations.note", "metadata.labels.owner"}},

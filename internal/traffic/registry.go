@@ -11,6 +11,7 @@ var registry = map[string]Router{
 	"gloo":               gloo,
 	"istio":              istio,
 	"kubernetes":         kubernetes,
+	"knative":            knative,
 	"kuma":               kuma,
 	"linkerd":            linkerd,
 	"nginx":              nginx,

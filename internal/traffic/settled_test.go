@@ -21,6 +21,12 @@ var settledBy = map[string]func(s scenario, route rollout.Route, report *rollout
 		}
 		unmanaged(s, route, report)
 	},
+	"knative": func(s scenario, route rollout.Route, report *rollout.RouteReport) {
+		if route.Handover {
+			report.Managed, report.Canary = false, 0
+			report.Message = fmt.Sprintf("%s sends all requests to its newest Revision", s.written())
+		}
+	},
 	"nginx":   besides,
 	"skipper": besides,
 }

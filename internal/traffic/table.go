@@ -42,8 +42,12 @@ func writes(provider string, r Router) []string {
 	c.Spec.Service.GatewayRefs = []canary.ParentReference{{Name: "podinfo"}}
 	var kinds []string
 	for _, ref := range append(refs, r.Refs(c)...) {
-		if !slices.Contains(kinds, ref.Kind) {
-			kinds = append(kinds, ref.Kind)
+		kind := ref.Kind
+		if ref.Group == knativeGroup {
+			kind += " of Knative"
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
 		}
 	}
 	return kinds
