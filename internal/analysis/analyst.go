@@ -31,6 +31,9 @@ type Config struct {
 	Interval    time.Duration // of the analysis: a check in error is tried again for half of it; 0 means one try
 	LoadHooks   bool          // hooks of the rollout make the traffic: a metric may not exist before
 	Version     string        // of penstock, for the User-Agent
+
+	// Revision is the name of the Revision that is analysed, where the queries ask for it. Nil where they do not.
+	Revision func() string
 }
 
 // Analyst asks the metrics providers of one canary.
@@ -103,10 +106,16 @@ func (a *Analyst) Check(ctx context.Context, now time.Time) []rollout.CheckResul
 // each makes all checks at once.
 func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult, bool)) []rollout.CheckResult {
 	results := make([]rollout.CheckResult, len(a.asks))
+	revision := ""
+	if a.Revision != nil {
+		revision = a.Revision()
+	}
 	var all sync.WaitGroup
 	for i := range a.asks {
+		k := a.asks[i]
+		k.check = k.check.Of(revision)
 		all.Go(func() {
-			results[i] = a.patiently(ctx, func() (rollout.CheckResult, bool) { return try(&a.asks[i]) })
+			results[i] = a.patiently(ctx, func() (rollout.CheckResult, bool) { return try(&k) })
 		})
 	}
 	all.Wait()

@@ -32,6 +32,11 @@ var scalerVersions = map[string][]string{
 
 const knativeService = "serving.knative.dev/v1"
 
+// Knative reports whether the target is a Service of Knative, and not one of Kubernetes itself.
+func (c *Canary) Knative() bool {
+	return c.Spec.TargetRef.Kind == "Service" && c.Spec.TargetRef.APIVersion == knativeService
+}
+
 func validateMeta(v *validator, meta *metav1.ObjectMeta) {
 	if v.required("metadata.name", meta.Name, "the name of the object") {
 		v.name("metadata.name", meta.Name)
@@ -70,7 +75,7 @@ func (v *validator) target(c *Canary) {
 	if v.required(path+".name", ref.Name, "the name of the workload") {
 		v.name(path+".name", ref.Name)
 	}
-	isKnative := ref.Kind == "Service" && ref.APIVersion == knativeService
+	isKnative := c.Knative()
 	switch p := c.Spec.Provider; {
 	case p == "knative" && !isKnative && ref.Kind != "":
 		v.bad(path, ref.Kind, fmt.Sprintf("provider knative needs a target of kind Service and apiVersion %s, not %s", knativeService, ref.Kind))

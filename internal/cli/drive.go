@@ -74,7 +74,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	view.Track(world)
 	analyst, err := analysis.New(analysis.Config{
 		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
-		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout),
+		Revision: world.Revision, LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout),
 	})
 	if err != nil {
 		return runner.Result{}, badInput(err)

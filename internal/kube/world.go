@@ -157,6 +157,19 @@ func (w *World) readWorkloads(live canary.Objects) (target, primary *workload.Wo
 	return target, primary, nil
 }
 
+// Revision is the name of the Revision that the target asks for, or empty where it has none of its own.
+func (w *World) Revision() string {
+	if !w.refs.Shared() {
+		return ""
+	}
+	live, _ := w.store.snapshot()
+	target, _, err := workload.ReadBoth(&w.refs, live)
+	if err != nil || target == nil {
+		return "" // said by Observe
+	}
+	return workload.TargetRevision(target)
+}
+
 // startParts opens the watch of what target and primary are made of, as soon as it is known how to select it.
 func (w *World) startParts(target *workload.Workload) {
 	w.parts.Do(func() {

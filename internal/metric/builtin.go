@@ -37,6 +37,7 @@ var builtins = map[string]Builtin{
 	"gatewayapi:v1beta1": gatewayAPI,
 	"gloo":               gloo,
 	"istio":              istio,
+	"knative":            knative,
 	"kubernetes":         kubernetes,
 	"kuma":               kuma,
 	"linkerd":            linkerd,

@@ -109,6 +109,9 @@ func (p *planner) vars() Vars {
 	if spec.RouteRef != nil {
 		v.Route = spec.RouteRef.Name
 	}
+	if p.canary.Knative() {
+		v.Route = lateRevision
+	}
 	return v
 }
 

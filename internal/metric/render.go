@@ -24,7 +24,7 @@ type Vars struct {
 	Target    string            // spec.targetRef.name
 	Service   string            // the apex Service
 	Ingress   string            // spec.ingressRef.name, or the target's name
-	Route     string            // spec.routeRef.name, or the target's name
+	Route     string            // spec.routeRef.name, or the target's name; of a Knative Service its newest Revision
 	Interval  string            // the metric's window, as PromQL writes it: 1m, 90s
 	Variables map[string]string // templateVariables of the metric
 }

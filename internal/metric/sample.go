@@ -11,6 +11,7 @@ type Served struct {
 	Target    string // name of the target, for both versions
 	Workload  string // name of the workload that answered: the target or its primary
 	Pod       string // name of the pod that answered; empty when the request never reached one
+	Revision  string // of Knative: the Revision that the request was sent to; empty when there was none, or no Knative
 	Service   string // the apex Service
 	Port      int32  // of the apex Service
 	Ingress   string // the user's Ingress

@@ -22,6 +22,7 @@ func Observing(r *Recorder, provider string, base metric.Served) (func(Request),
 		served := base
 		served.Method, served.Status, served.Duration = done.Method, done.Code, done.Duration
 		served.Canary = done.Version == Canary
+		served.Revision = done.Endpoint.Workload
 		if done.Answered { // what never reached the app is not in the app's own metrics
 			served.Workload, served.Pod = done.Endpoint.Workload, done.Endpoint.Pod
 		}
