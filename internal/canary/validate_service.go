@@ -22,6 +22,9 @@ func inService(name string) string { return servicePath + "." + name }
 func (v *validator) service(c *Canary) {
 	s := &c.Spec.Service
 	if !v.src.has(servicePath) {
+		if c.Knative() {
+			return // which makes its Services itself
+		}
 		v.missing(servicePath, "the port of the Service, such as port: 80")
 		return
 	}

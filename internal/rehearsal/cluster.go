@@ -46,6 +46,7 @@ type Cluster struct {
 	control   *Controllers
 	injector  *Injector
 	apps      map[string]*runningApp // by name of the pod
+	revisions [2]string              // of Knative: which Revision each version is
 	weight    weightGauge
 	generator *Generator
 	direct    *Generator

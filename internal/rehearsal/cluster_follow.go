@@ -65,6 +65,7 @@ func (c *Cluster) reroute(ctx context.Context) {
 		c.control.Reconcile() // a crash may begin at this weight
 	}
 	drill := c.injector.At(weight)
+	c.revisions = revisionsOf(live[c.refs.Target])
 	ready := c.readyPods()
 	gone := c.retire(ready)
 	routing.Primary.Endpoints, routing.Canary.Endpoints = c.endpoints(ctx, ready)
@@ -131,16 +132,26 @@ func (c *Cluster) endpoints(ctx context.Context, ready map[string]*corev1.Pod) (
 			}
 			c.apps[name] = app
 		}
-		if app.version == Canary {
-			canary = append(canary, app.Endpoint())
-		} else {
-			primary = append(primary, app.Endpoint())
+		endpoint := app.Endpoint()
+		if c.plays(app, endpoint, Canary) {
+			canary = append(canary, endpoint)
+		}
+		if c.plays(app, endpoint, Primary) {
+			primary = append(primary, endpoint)
 		}
 	}
 	byPod := func(a, b Endpoint) int { return strings.Compare(a.Pod, b.Pod) }
 	slices.SortFunc(primary, byPod)
 	slices.SortFunc(canary, byPod)
 	return primary, canary
+}
+
+// plays reports whether an app serves the requests of a version. A Revision of Knative may serve those of both.
+func (c *Cluster) plays(app *runningApp, at Endpoint, v Version) bool {
+	if c.refs.Shared() {
+		return at.Workload == c.revisions[v]
+	}
+	return app.version == v
 }
 
 func podReady(pod *corev1.Pod) bool {
@@ -155,7 +166,12 @@ func (c *Cluster) startApp(ctx context.Context, pod *corev1.Pod) *runningApp {
 	running := &runningApp{version: Canary, image: imageOf(&pod.Spec, c.options.Container)}
 	_, instance.Version, _ = strings.Cut(running.image, ":")
 	instance.Workload = c.refs.Target.Name
+	revision := pod.Labels[knativeRevisionLabel]
 	switch {
+	case c.refs.Shared() && revision == "":
+		return nil
+	case c.refs.Shared():
+		instance.Workload = revision
 	case strings.HasPrefix(pod.Name, c.refs.Primary.Name+"-"):
 		running.version, instance.Workload = Primary, c.refs.Primary.Name
 	case !strings.HasPrefix(pod.Name, c.refs.Target.Name+"-"):

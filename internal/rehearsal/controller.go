@@ -66,6 +66,7 @@ type Controllers struct {
 	progress map[types.UID]*progressMemory
 	routes   map[types.UID]routeMemory
 	custom   map[types.UID]routeMemory
+	knative  map[types.UID]routeMemory
 	lastIP   int
 	// wake is the next time at which something is due; zero is never.
 	wake time.Time
@@ -88,6 +89,7 @@ func NewControllers(api *API, clock clock.Clock, options ControllerOptions) *Con
 		progress: map[types.UID]*progressMemory{},
 		routes:   map[types.UID]routeMemory{},
 		custom:   map[types.UID]routeMemory{},
+		knative:  map[types.UID]routeMemory{},
 	}
 }
 
@@ -106,6 +108,7 @@ func (c *Controllers) Run(ctx context.Context) {
 	for {
 		version := c.api.current()
 		c.wake = time.Time{}
+		c.syncKnative()
 		c.syncDeployments()
 		c.syncDaemonSets()
 		c.forgetPods()
@@ -150,7 +153,8 @@ func (c *Controllers) wait(ctx context.Context, version int64) bool {
 func (c *Controllers) concern(events []apiEvent) bool {
 	for _, event := range events {
 		switch event.key.gvr {
-		case deploymentsResource(), replicaSetsResource(), daemonSetsResource(), podsResource(), routesResource(), routesV1beta1(), grpcRoutes(), podAutoscalersResource(), scaledObjectsResource():
+		case deploymentsResource(), replicaSetsResource(), daemonSetsResource(), podsResource(), routesResource(), routesV1beta1(), grpcRoutes(),
+			podAutoscalersResource(), scaledObjectsResource(), knativeServicesResource(), knativeRevisionsResource():
 			return true
 		}
 		if slices.ContainsFunc(c.api.reported(), func(k Kind) bool { return k.GVR() == event.key.gvr }) {

@@ -40,6 +40,7 @@ var routers = map[string]router{
 	"gatewayapi:v1beta1": gatewayRouterV1beta1,
 	"gloo":               glooRouter,
 	"istio":              istioRouter,
+	"knative":            knativeRouter,
 	"kubernetes":         {},
 	"kuma":               kumaRouter,
 	"linkerd":            linkerdRouter,

@@ -77,6 +77,8 @@ func (s *Stage) provider(c *canary.Canary) {
 		return
 	}
 	switch {
+	case c.Knative():
+		c.Spec.Provider = "knative"
 	case c.Spec.IngressRef != nil:
 		c.Spec.Provider = "nginx"
 	default:
@@ -104,12 +106,23 @@ func (s *Stage) hooks(c *canary.Canary) {
 }
 
 func (s *Stage) find(kind, name string) *unstructured.Unstructured {
+	return s.findIn("", kind, name)
+}
+
+// findIn is find for an API group that has a kind of a name that others have too; no group is any.
+func (s *Stage) findIn(group, kind, name string) *unstructured.Unstructured {
 	for _, o := range s.Objects {
-		if o.GetKind() == kind && o.GetName() == name {
+		if o.GetKind() == kind && o.GetName() == name && (group == "" || o.GroupVersionKind().Group == group) {
 			return o
 		}
 	}
 	return nil
+}
+
+// findTarget finds the target of a canary.
+func (s *Stage) findTarget(c *canary.Canary) *unstructured.Unstructured {
+	ref := c.Spec.TargetRef
+	return s.findIn(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).Group, ref.Kind, ref.Name)
 }
 
 func (s *Stage) add(object runtime.Object, gvk schema.GroupVersionKind) error {

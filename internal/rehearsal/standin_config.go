@@ -14,7 +14,7 @@ import (
 // configs stands in for the ConfigMaps and Secrets that the target refers to and that the files do not contain: they are
 // empty, since the app of the rehearsal reads none. What is optional may be missing here as it may be in a cluster.
 func (s *Stage) configs(c *canary.Canary) error {
-	o := s.find(c.Spec.TargetRef.Kind, c.Spec.TargetRef.Name)
+	o := s.findTarget(c)
 	if o == nil {
 		return nil // said by whoever compiles the canary
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/workload"
@@ -19,25 +20,20 @@ import (
 // target finds the target, or stands in for it, and names the new version's image.
 func (s *Stage) target(c *canary.Canary) error {
 	kind, name := c.Spec.TargetRef.Kind, c.Spec.TargetRef.Name
-	switch kind {
-	case "Deployment", "DaemonSet":
-	case "Service":
+	switch {
+	case kind == "Deployment", kind == "DaemonSet", c.Knative():
+	case kind == "Service":
 		return fmt.Errorf("spec.targetRef.kind: Service %q has no pods of its own, and a rehearsal plays two versions of a container; "+
 			"rehearse with the Deployment or the DaemonSet behind it as the target", name)
 	default:
 		return nil // said by whoever compiles the canary
 	}
-	o := s.find(kind, name)
+	o := s.findTarget(c)
 	if o == nil {
-		app, size := standInApp(c), "2 replicas"
-		if kind == "DaemonSet" {
-			size = "on 2 nodes"
-		}
-		s.say("%s %q: an app of the rehearsal in the manner of podinfo, %s", kind, name, size)
-		if err := s.add(app, appsv1.SchemeGroupVersion.WithKind(kind)); err != nil {
+		if err := s.standInTarget(c); err != nil {
 			return err
 		}
-		o = s.find(kind, name)
+		o = s.findTarget(c)
 	} else {
 		s.say("the containers of %s %q: an app of the rehearsal answers in their place", kind, name)
 	}
@@ -48,9 +44,27 @@ func (s *Stage) target(c *canary.Canary) error {
 	}
 	first, _ := containers[0].(map[string]any)
 	container, _ := first["name"].(string)
+	if container == "" && c.Knative() {
+		container = "user-container" // as Knative calls it
+	}
 	image, _ := first["image"].(string)
 	s.Container, s.OldImage, s.NewImage = container, image, nextImage(image)
 	return nil
+}
+
+// standInTarget stands in for a target that the files do not contain.
+func (s *Stage) standInTarget(c *canary.Canary) error {
+	kind, size := c.Spec.TargetRef.Kind, "2 replicas"
+	app, gvk := standInApp(c), appsv1.SchemeGroupVersion.WithKind(kind)
+	switch {
+	case c.Knative():
+		app, size = standInKnative(c), "one pod for each Revision"
+		gvk = schema.FromAPIVersionAndKind(c.Spec.TargetRef.APIVersion, kind)
+	case kind == "DaemonSet":
+		size = "on 2 nodes"
+	}
+	s.say("%s %q: an app of the rehearsal in the manner of podinfo, %s", kind, c.Spec.TargetRef.Name, size)
+	return s.add(app, gvk)
 }
 
 // nodes says what the nodes of the rehearsal have that a DaemonSet selects them by.
@@ -83,6 +97,15 @@ func nextImage(image string) string {
 		return fmt.Sprintf("%s:%s%d", repository, tag[:i+1], last+1)
 	}
 	return image + "-next"
+}
+
+func standInKnative(c *canary.Canary) runtime.Object {
+	name := c.Spec.TargetRef.Name
+	container := map[string]any{"name": "user-container", "image": name + ":1.0.0"}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": name, "namespace": c.Namespace},
+		"spec":     map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{container}}}},
+	}}
 }
 
 func standInApp(c *canary.Canary) runtime.Object {

@@ -61,6 +61,9 @@ func renderKnative(c *canary.Canary, live canary.Objects, want rollout.Route) ([
 	if err != nil && !want.Handover {
 		return nil, err
 	}
+	if primary == "" && !want.Handover {
+		return nil, nil // there is no Revision yet, and nothing to split
+	}
 	shares, err := sharesOf(ref, before, primary)
 	if err != nil {
 		return nil, err
@@ -83,14 +86,14 @@ func renderKnative(c *canary.Canary, live canary.Objects, want rollout.Route) ([
 }
 
 // knativePrimary is the Revision that the annotation names. Before there is one, and when it was lost, it can only be the
-// Revision that has all of the traffic anyway.
+// Revision that has all of the traffic anyway. It is empty when Knative has made none yet.
 func knativePrimary(ref canary.Ref, live *unstructured.Unstructured) (string, error) {
 	if name := live.GetAnnotations()[workload.PrimaryRevisionAnnotation]; name != "" {
 		return name, nil
 	}
 	latest, _, total := knativeShares(object(live.Object, "spec"), "")
 	name := text(object(live.Object, "status"), "latestReadyRevisionName", "")
-	if name == "" || latest != total {
+	if latest != total {
 		return "", fmt.Errorf("route %s: it has no annotation %s, so that nobody knows which Revision is the primary", ref, workload.PrimaryRevisionAnnotation)
 	}
 	return name, nil

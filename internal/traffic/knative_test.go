@@ -104,6 +104,17 @@ func TestWhatKnativeHasNotTakenUpIsNotSettled(t *testing.T) {
 	}
 }
 
+func TestWithoutARevisionThereIsNothingToSplit(t *testing.T) {
+	t.Parallel()
+	s := load(t, "knative", "new")
+	o := s.live[s.written()].DeepCopy()
+	o.SetAnnotations(nil)
+	delete(o.Object, "status")
+	if objects := s.put(s.written(), o).render(t, rollout.Route{Managed: true}); len(objects) > 0 {
+		t.Errorf("%v", objects)
+	}
+}
+
 func TestAPromotionReplacesThePrimaryOfAKnativeService(t *testing.T) {
 	t.Parallel()
 	s := load(t, "knative", "new")
