@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/rehearsal"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/workload"
@@ -132,15 +133,16 @@ func TestAKnativeServiceIsGivenBackAsItWas(t *testing.T) {
 
 func TestARunWithKnativeNeedsNoPermissionsForServicesOfKubernetes(t *testing.T) {
 	withKnative(t, func(f *fixture, w *World) {
-		resources := map[string]bool{}
-		for _, p := range slices.Concat(w.Permissions(), w.removals()) {
+		resources, subject := map[string]bool{}, w.subject()
+		removals := manifest.Permissions(subject.Removal())
+		for _, p := range slices.Concat(w.Permissions(), removals) {
 			resources[p.Resource+"."+p.Group] = true
 		}
 		want := map[string]bool{"services.serving.knative.dev": true, "revisions.serving.knative.dev": true, "configmaps.": true, "leases.coordination.k8s.io": true}
 		if diff := cmp.Diff(want, resources); diff != "" {
 			t.Error(diff)
 		}
-		for _, p := range w.removals() {
+		for _, p := range removals {
 			if p.Group == "serving.knative.dev" {
 				t.Errorf("an uninstall may not %s", p)
 			}
