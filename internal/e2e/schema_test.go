@@ -16,6 +16,7 @@ import (
 var definitions = map[string]struct{ module, file string }{
 	"networking.istio.io": {"istio.io/api", "kubernetes/customresourcedefinitions.gen.yaml"},
 	"projectcontour.io":   {"github.com/projectcontour/contour", "examples/contour/01-crds.yaml"},
+	"serving.knative.dev": {"knative.dev/serving", "config/core/300-resources/service.yaml"},
 	"traefik.io":          {"github.com/traefik/traefik/v3", "docs/content/reference/dynamic-configuration/traefik.io_traefikservices.yaml"},
 }
 

@@ -147,7 +147,8 @@ func readyRevision(status map[string]any) bool {
 
 // knativeDeployment makes the Deployment of a Revision, or scales it, and returns it as it was.
 func (c *Controllers) knativeDeployment(revision *unstructured.Unstructured, replicas int32) *appsv1.Deployment {
-	for _, d := range typedAll[appsv1.Deployment](c.api, deploymentsResource(), revision.GetUID()) {
+	if made := typedAll[appsv1.Deployment](c.api, deploymentsResource(), revision.GetUID()); len(made) > 0 {
+		d := made[0]
 		if *d.Spec.Replicas != replicas {
 			d.Spec.Replicas = &replicas
 			// A lost race is repaired in the next round.

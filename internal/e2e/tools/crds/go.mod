@@ -8,5 +8,6 @@ require (
 	github.com/projectcontour/contour v1.33.8 // indirect
 	github.com/traefik/traefik/v3 v3.7.13 // indirect
 	istio.io/api v1.31.4 // indirect
+	knative.dev/serving v0.51.0 // indirect
 	sigs.k8s.io/gateway-api v1.6.1 // indirect
 )
