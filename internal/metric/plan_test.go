@@ -163,6 +163,10 @@ func TestPlanReportsEveryProblemAtOnce(t *testing.T) {
 	broken.Spec.Provider = canary.MetricProvider{Type: "statsd", SecretRef: &canary.SecretRef{}}
 	unaddressed := template("test", "unaddressed", "x")
 	unaddressed.Spec.Provider.Address = ""
+	hasty := template("test", "hasty", "x")
+	hasty.Spec.Provider = canary.MetricProvider{Type: "dynatrace", Address: "https://u:p@dt"}
+	nowhere := template("test", "nowhere", "[]")
+	nowhere.Spec.Provider = canary.MetricProvider{Type: "cloudwatch"}
 	c := podinfo(
 		canary.Metric{Name: "request-success-rate", Interval: "soon", ThresholdRange: atLeast(101)},
 		canary.Metric{Name: "request-duration"},
@@ -170,6 +174,8 @@ func TestPlanReportsEveryProblemAtOnce(t *testing.T) {
 		canary.Metric{Name: "gone", TemplateRef: &canary.ObjectRef{Name: "gone", Namespace: "far"}, ThresholdRange: atLeast(1)},
 		canary.Metric{Name: "broken", TemplateRef: &canary.ObjectRef{Name: "broken"}, ThresholdRange: &canary.ThresholdRange{Min: ptr(2), Max: ptr(1)}},
 		canary.Metric{Name: "unaddressed", TemplateRef: &canary.ObjectRef{Name: "unaddressed"}, ThresholdRange: &canary.ThresholdRange{}},
+		canary.Metric{Name: "hasty", TemplateRef: &canary.ObjectRef{Name: "hasty"}, ThresholdRange: atLeast(1)},
+		canary.Metric{Name: "nowhere", TemplateRef: &canary.ObjectRef{Name: "nowhere"}, ThresholdRange: atLeast(1)},
 		canary.Metric{Name: "two", Query: "x", TemplateRef: &canary.ObjectRef{Name: "unaddressed"}, ThresholdRange: atLeast(1)},
 		canary.Metric{Name: "fine", Query: "x", ThresholdRange: atLeast(1)},
 		canary.Metric{Name: "fine", Query: "x", ThresholdRange: atLeast(1)},
@@ -177,7 +183,7 @@ func TestPlanReportsEveryProblemAtOnce(t *testing.T) {
 	)
 	c.Spec.Provider = "sluice"
 	c.Spec.MetricsServer = "prometheus:9090"
-	_, err := metric.Plan(c, inputs(broken, unaddressed))
+	_, err := metric.Plan(c, inputs(broken, unaddressed, hasty, nowhere))
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -83,6 +83,7 @@ type Provider struct {
 // providers maps spec.provider.type of a MetricTemplate to its codec. Each entry has a file, a line here and a folder
 // below testdata/metric/.
 var providers = map[string]Provider{
+	"cloudwatch":      cloudwatch,
 	"datadog":         datadog,
 	"dynatrace":       dynatrace,
 	"externalmetrics": externalmetrics,
@@ -92,6 +93,7 @@ var providers = map[string]Provider{
 	"newrelic":        newrelic,
 	"prometheus":      prometheus,
 	"splunk":          splunk,
+	"stackdriver":     stackdriver,
 }
 
 // ProviderFor returns the codec of a provider type. An unknown type is an error that lists the known ones.

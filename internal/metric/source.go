@@ -1,7 +1,6 @@
 package metric
 
 import (
-	"errors"
 	"fmt"
 	"net/textproto"
 	"net/url"
@@ -31,8 +30,8 @@ func (n Needs) check(s Source, secret bool) []error {
 	if len(n.Keys) > 0 && !secret {
 		problems = append(problems, fmt.Errorf("secretRef is missing; it must name a Secret with the keys %s", strings.Join(n.Keys, ", ")))
 	}
-	if n.Region && s.Region == "" {
-		problems = append(problems, errors.New("region is empty; it must be a region such as eu-central-1"))
+	if n.Region && !awsRegion.MatchString(s.Region) {
+		problems = append(problems, fmt.Errorf("region %q is not a region such as eu-central-1", s.Region))
 	}
 	return problems
 }

@@ -1,0 +1,127 @@
+package metric
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// stackdriver sends a query in MQL to Google Cloud Monitoring:
+// https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/query
+var stackdriver = Provider{Needs: stackdriverNeeds, Request: stackdriverRequest, Parse: stackdriverParse, Lint: lintMQL}
+
+var stackdriverNeeds = Needs{
+	Example: "https://monitoring.googleapis.com", Address: "https://monitoring.googleapis.com",
+	Keys: []string{"project", "serviceAccountKey"},
+}
+
+func stackdriverRequest(s Source, q Query) (Request, error) {
+	u, r, err := call(s, stackdriverNeeds)
+	if err != nil {
+		return Request{}, err
+	}
+	token, err := selfSigned(s.Credentials["serviceAccountKey"], "https://monitoring.googleapis.com/", q.Now)
+	if err != nil {
+		return Request{}, err
+	}
+	body, err := json.Marshal(map[string]string{"query": q.Text})
+	if err != nil {
+		return Request{}, err
+	}
+	r.Method, r.Body = "POST", string(body)
+	r.Header["Authorization"] = []string{"Bearer " + token}
+	r.Header["Content-Type"] = []string{"application/json"}
+	r.URL = u.JoinPath("v3", "projects", url.PathEscape(s.Credentials.get("project")), "timeSeries:query").String()
+	return r, nil
+}
+
+func lintMQL(query string) error {
+	if err := lintText(query); err != nil {
+		return err
+	}
+	if !strings.Contains(query, "within") {
+		return errors.New("query: it has no window; limit it with | within {{ interval }}")
+	}
+	return nil
+}
+
+type stackdriverValue struct {
+	Double *float64 `json:"doubleValue"`
+	Int    *int64   `json:"int64Value,string"`
+}
+
+type stackdriverPoint struct {
+	Values []stackdriverValue `json:"values"`
+	Time   struct {
+		Start time.Time `json:"startTime"`
+		End   time.Time `json:"endTime"`
+	} `json:"timeInterval"`
+}
+
+type stackdriverBody struct {
+	Descriptor *json.RawMessage `json:"timeSeriesDescriptor"` // also there when nothing is found
+	Series     []struct {
+		Points []stackdriverPoint `json:"pointData"`
+	} `json:"timeSeriesData"`
+	Partial []json.RawMessage `json:"partialErrors"`
+	Next    string            `json:"nextPageToken"`
+}
+
+func stackdriverParse(q Query, status int, body []byte) Answer {
+	if a, is := refused(status, body); is {
+		return a
+	}
+	var b stackdriverBody
+	if json.Unmarshal(body, &b) != nil || (b.Descriptor == nil && b.Series == nil) {
+		return foreign("Cloud Monitoring", body)
+	}
+	switch {
+	case len(b.Partial) > 0:
+		return Answer{Message: "the answer is not complete: " + said(reason(b.Partial[0]))}.with(body)
+	case len(b.Series) == 0:
+		return noData("the query answers no series").with(body)
+	case len(b.Series) > 1 || b.Next != "":
+		return several(max(2, len(b.Series)), "use group_by [] and an aggregation").with(body)
+	}
+	points := make([]point, 0, len(b.Series[0].Points))
+	for _, p := range b.Series[0].Points {
+		value, ok := p.value()
+		if !ok {
+			return foreign("Cloud Monitoring", body)
+		}
+		points = append(points, p.point(q.Now, value))
+	}
+	return newest(q, points).with(body)
+}
+
+// point returns what a value is of. The server ends the newest at the moment of the query, by its own clock: one that ends
+// a little after the window is whole all the same.
+func (p stackdriverPoint) point(now time.Time, value float64) point {
+	from, to := p.Time.Start, p.Time.End
+	if from.IsZero() || from.After(to) {
+		from = to
+	}
+	if late := to.Sub(now); late > 0 && late < time.Minute {
+		to = now
+		if from.After(to) {
+			from = to
+		}
+	}
+	return point{from, to, value}
+}
+
+// value returns the one value of a point.
+func (p stackdriverPoint) value() (float64, bool) {
+	if len(p.Values) != 1 || p.Time.End.IsZero() {
+		return 0, false
+	}
+	switch v := p.Values[0]; {
+	case v.Double != nil:
+		return *v.Double, true
+	case v.Int != nil:
+		return float64(*v.Int), true
+	}
+	return 0, false
+}
