@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,9 +33,16 @@ type Config struct {
 	Interval    time.Duration // of the analysis: a check in error is tried again for half of it; 0 means one try
 	LoadHooks   bool          // hooks of the rollout make the traffic: a metric may not exist before
 	Version     string        // of penstock, for the User-Agent
+	Cluster     *Cluster      // where checks are asked that name no address; needed when there is one
 
 	// Revision is the name of the Revision that is analysed, where the queries ask for it. Nil where they do not.
 	Revision func() string
+}
+
+// Cluster is the Kubernetes API of the rollout's cluster, which some providers are a part of.
+type Cluster struct {
+	Address string       // URL of the API server
+	Client  *http.Client // sends the credentials of the run
 }
 
 // Analyst asks the metrics providers of one canary.
@@ -67,13 +76,27 @@ func New(c Config) (*Analyst, error) {
 		if check.Secret != nil && c.Credentials == nil {
 			return nil, fmt.Errorf("check %q: nobody can read the Secret %q", check.Name, check.Secret)
 		}
-		client, err := a.client(check.Source)
+		client, err := a.connect(codec, check.Source)
 		if err != nil {
 			return nil, fmt.Errorf("check %q: %w", check.Name, err)
 		}
 		a.asks = append(a.asks, ask{check: check, codec: codec, client: client})
 	}
 	return a, nil
+}
+
+func (a *Analyst) connect(codec metric.Provider, s metric.Source) (api.Client, error) {
+	if !codec.Needs.Cluster || s.Address != "" {
+		return a.client(s)
+	}
+	if a.Cluster == nil {
+		return nil, errors.New("it has no address, and there is no cluster to ask")
+	}
+	client, err := api.NewClient(api.Config{Address: a.Cluster.Address, Client: a.Cluster.Client})
+	if err != nil {
+		return nil, fmt.Errorf("the cluster's address %q is not a URL", httpx.RedactURL(a.Cluster.Address))
+	}
+	return client, nil
 }
 
 func (a *Analyst) client(s metric.Source) (api.Client, error) {
@@ -167,6 +190,9 @@ func (a *Analyst) query(ctx context.Context, k *ask, s metric.Source, q metric.Q
 	request, err := k.codec.Request(s, q)
 	if err != nil {
 		return metric.Answer{Message: err.Error()}
+	}
+	if strings.HasPrefix(request.URL, "/") { // a path of the cluster's API, whose server may be below a path itself
+		request.URL = strings.TrimSuffix(a.Cluster.Address, "/") + request.URL
 	}
 	return a.ask(ctx, &exchange{
 		ask: k, query: q, request: request, hide: secrets(s, request), within: httpx.Within(ctx, a.Timeout),

@@ -72,12 +72,9 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	defer world.Stop()
 	defer cancel()
 	view.Track(world)
-	analyst, err := analysis.New(analysis.Config{
-		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
-		Revision: world.Revision, LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout),
-	})
+	analyst, err := d.analyst(world)
 	if err != nil {
-		return runner.Result{}, badInput(err)
+		return runner.Result{}, err
 	}
 	defer analyst.Close()
 	hooks, err := d.webhooks(world.TrackedConfigs)
@@ -285,4 +282,21 @@ func runID() string {
 		host = "penstock"
 	}
 	return host + "-" + rand.Text()[:10]
+}
+
+// analyst asks the metrics providers, among which may be the cluster itself.
+func (d *drive) analyst(world *kube.World) (*analysis.Analyst, error) {
+	client, address, err := d.client.HTTP()
+	if err != nil {
+		return nil, d.classify(err)
+	}
+	a, err := analysis.New(analysis.Config{
+		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
+		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout), Revision: world.Revision,
+		Cluster: &analysis.Cluster{Address: address, Client: client},
+	})
+	if err != nil {
+		return nil, badInput(err)
+	}
+	return a, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -102,4 +103,17 @@ func New(config *rest.Config, namespace string) (*Client, error) {
 		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
 	}
 	return &Client{dynamic: d, config: config, Namespace: namespace, Host: config.Host}, nil
+}
+
+// HTTP returns a client that speaks to the API server with the credentials of the run, and the URL of that server.
+func (c *Client) HTTP() (*http.Client, string, error) {
+	server, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return nil, "", fmt.Errorf("read the address of the cluster: %w", err)
+	}
+	client, err := rest.HTTPClientFor(c.config)
+	if err != nil {
+		return nil, "", fmt.Errorf("make a client for %s: %w", c.config.Host, err)
+	}
+	return client, server.String(), nil
 }

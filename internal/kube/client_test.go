@@ -70,6 +70,10 @@ func TestAClusterIsFoundAsKubectlFindsIt(t *testing.T) {
 				t.Error(err)
 			case c.Host != test.host || c.Namespace != test.namespace:
 				t.Errorf("host %s, namespace %s", c.Host, c.Namespace)
+			default:
+				if client, address, err := c.HTTP(); err != nil || client == nil || address != test.host+"/" && address != test.host {
+					t.Errorf("the API is at %s, want %s: %v", address, test.host, err)
+				}
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/metric"
 )
 
 // Stage is what a rehearsal puts on the stage for a canary: its own objects, and stand-ins for what they lack.
@@ -155,8 +156,14 @@ func (s *Stage) templates(c *canary.Canary, known map[canary.ObjectRef]*canary.M
 	for _, m := range c.Spec.Analysis.Metrics {
 		if m.TemplateRef != nil {
 			ref := c.Locate(*m.TemplateRef)
-			if known[canary.ObjectRef{Namespace: ref.Namespace, Name: ref.Name}] == nil {
+			template := known[canary.ObjectRef{Namespace: ref.Namespace, Name: ref.Name}]
+			if template == nil {
 				s.say("metric %q: its MetricTemplate %q is not in the files, so the check is left out", m.Name, ref.Namespace+"/"+ref.Name)
+				continue
+			}
+			kind := template.Spec.Provider.Type
+			if _, err := metric.ProviderFor(kind); err == nil && kind != "prometheus" {
+				s.say("metric %q: a rehearsal answers queries in PromQL only, so the check of %s is left out", m.Name, kind)
 				continue
 			}
 		}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,5 +72,30 @@ func TestAServiceCannotBeRehearsed(t *testing.T) {
 	}
 	if s, err := NewStage(staged("StatefulSet"), nil, nil); err != nil || len(s.Objects) > 0 {
 		t.Errorf("what no version can roll out is for the compiler to refuse: %v, %v", s, err)
+	}
+}
+
+func TestAChecksProviderThatCannotBeRehearsedIsLeftOut(t *testing.T) {
+	t.Parallel()
+	c := staged("Deployment")
+	known := map[canary.ObjectRef]*canary.MetricTemplate{}
+	c.Spec.Analysis = &canary.Analysis{}
+	for _, kind := range []string{"prometheus", "datadog", "statsd"} {
+		template := &canary.MetricTemplate{}
+		template.Spec.Provider.Type = kind
+		known[canary.ObjectRef{Namespace: "shop", Name: kind}] = template
+		c.Spec.Analysis.Metrics = append(c.Spec.Analysis.Metrics, canary.Metric{Name: kind, TemplateRef: &canary.ObjectRef{Name: kind}})
+	}
+	s, err := NewStage(c, nil, known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := c.Spec.Analysis.Metrics
+	if len(left) != 2 || left[0].Name != "prometheus" || left[1].Name != "statsd" { // the compiler refuses the unknown one
+		t.Errorf("left are %v", left)
+	}
+	want := `metric "datadog": a rehearsal answers queries in PromQL only, so the check of datadog is left out`
+	if !slices.Contains(s.StandIns, want) {
+		t.Errorf("got %q, want %s", s.StandIns, want)
 	}
 }
