@@ -45,6 +45,7 @@ var packages = map[string]kind{
 	"internal/gate":      engine, // webhooks: hooks and gates
 	"internal/httpx":     engine,
 	"internal/exporter":  engine, // Prometheus metrics of a run
+	"internal/loadtest":  engine, // load in process, and the task API of the load tester
 	"internal/fleet":     engine, // several canaries in one run; its plan of order is pure
 	"internal/runner":    engine,
 	"internal/follow":    engine, // follows a Flagger controller's rollout

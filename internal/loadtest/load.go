@@ -1,0 +1,69 @@
+package loadtest
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Load are the figures of generated load. A request that got no answer is an error, whatever the status of the others.
+type Load struct {
+	Requests int64         // that were made, with those that got no answer
+	Rate     float64       // requests a second
+	Elapsed  time.Duration // of the whole
+	Bytes    int64         // of the bodies of answers that say their length
+
+	// Of the answers:
+	Mean, Fastest, Slowest time.Duration
+	Percentiles            []Percentile // in order; none without an answer
+	Status                 map[int]int64
+	Errors                 map[string]int64 // by what went wrong, of which the rarest are one
+}
+
+// Percentile is the time within which so many percent of the answers came.
+type Percentile struct {
+	Percent int
+	Latency time.Duration
+}
+
+// Failed returns how many requests got no answer.
+func (l *Load) Failed() int64 {
+	var n int64
+	for _, count := range l.Errors {
+		n += count
+	}
+	return n
+}
+
+// Percentile returns the time within which so many percent of the answers came; false when it is not known.
+func (l *Load) Percentile(percent int) (time.Duration, bool) {
+	for _, p := range l.Percentiles {
+		if p.Percent == percent {
+			return p.Latency, true
+		}
+	}
+	return 0, false
+}
+
+// percents are those of hey.
+var percents = [...]int{10, 25, 50, 75, 90, 95, 99}
+
+// percentiles returns the percentiles of latencies in seconds, by the nearest rank: each is a time that was measured. hey
+// itself leaves out those for which there are too few answers.
+func percentiles(seconds []float64) []Percentile {
+	if len(seconds) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(seconds))
+	list := make([]Percentile, 0, len(percents))
+	for _, percent := range percents {
+		rank := int(math.Ceil(float64(percent) / 100 * float64(len(sorted))))
+		list = append(list, Percentile{percent, inSeconds(sorted[max(rank, 1)-1])})
+	}
+	return list
+}
+
+// inSeconds returns seconds as a duration.
+func inSeconds(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second))
+}
