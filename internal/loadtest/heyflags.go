@@ -23,6 +23,7 @@ const heyAgent = "hey/0.0.1"
 
 var (
 	headerLine = regexp.MustCompile(`^([\w-]+):\s*(.+)`)
+	badFlag    = regexp.MustCompile(`for flag -(\w+):`)
 	credential = regexp.MustCompile(`^(.+):([^\s].+)`)
 )
 
@@ -93,6 +94,12 @@ func (f *heyFlags) parse(args []string, r *reader) {
 			return
 		}
 		r.addf("hey: %s", strings.ReplaceAll(short(err.Error()), "\n", " "))
+		// What cannot be read is set to nothing by then, of which the checks would say that it is out of range.
+		if bad := badFlag.FindStringSubmatch(err.Error()); bad != nil {
+			if one := f.set.Lookup(bad[1]); one != nil {
+				_ = one.Value.Set(one.DefValue) // a default can be read
+			}
+		}
 		if args = f.set.Args(); len(args) == 0 {
 			return
 		}
