@@ -138,8 +138,13 @@ func (c *concord) ask(ctx context.Context, request *http.Request, key string, in
 	return c.options.askJSON(ctx, request, into)
 }
 
+// askWithin is how long a server may take for one answer.
+const askWithin = time.Minute
+
 // askJSON sends a request and reads JSON.
 func (o *Options) askJSON(ctx context.Context, request *http.Request, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	response, err := o.HTTP.Do(ctx, request)
 	if err != nil {
 		return err

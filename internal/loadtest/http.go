@@ -15,6 +15,7 @@ import (
 // Limits of a smoke test.
 const (
 	defaultTry = 10 * time.Second
+	mostTry    = time.Hour
 	mostTries  = 100
 )
 
@@ -55,7 +56,7 @@ func parseHTTP(r *reader) job {
 		header:  r.headers("headers"),
 		body:    r.text("body"),
 		expect:  r.expectation(),
-		timeout: r.span(span{key: "timeout", or: defaultTry, least: time.Millisecond, top: time.Hour}),
+		timeout: r.span(span{key: "timeout", or: defaultTry, least: time.Millisecond, top: mostTry}),
 		tries:   r.integer(integer{key: "tries", or: 1, least: 1, top: mostTries}),
 		pause:   r.span(span{key: "pause", or: time.Second, least: 0, top: time.Hour}),
 	}

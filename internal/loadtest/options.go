@@ -95,7 +95,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if o.HTTP == nil {
-		o.HTTP = httpx.New(httpx.Options{NoRedirects: true, Timeout: time.Minute})
+		o.HTTP = httpx.New(httpx.Options{NoRedirects: true, Timeout: mostTry}) // every caller sets a time of its own
 	}
 	if o.Gates == nil {
 		o.Gates = &Memory{}
