@@ -107,26 +107,26 @@ func (e Event) command(p Policy) Command {
 // Gate is a gate of a rollout as the record has it, with the people around the change. The zero Gate never opens.
 type Gate struct {
 	Source
-	Name       string // such as confirm-promotion
-	Rollout    string // the rollout's id
-	Number     int    // in the rollout, from 1
-	Nonce      string // see Bind
-	SHA        string // the commit that is rolled out
-	PolicyHash string // of the policy that the rollout started under
-	Started    time.Time
-	OpenedAt   time.Time // when it began to wait; zero while no gate waits, when only brakes and resume work
-	ExpiresAt  time.Time
-	Void       Void
-	Alone      bool // no other gate waits on the change
-	People     People
+	Name       string    `json:"name,omitempty"`  // such as confirm-promotion
+	Rollout    string    `json:"rollout"`         // the rollout's id
+	Number     int       `json:"number"`          // in the rollout, from 1
+	Nonce      string    `json:"nonce,omitempty"` // see Bind
+	SHA        string    `json:"sha"`             // the commit that is rolled out
+	PolicyHash string    `json:"policyHash"`      // of the policy that the rollout started under
+	Started    time.Time `json:"started"`
+	OpenedAt   time.Time `json:"openedAt,omitzero"` // when it began to wait; zero while no gate waits, when only brakes and resume work
+	ExpiresAt  time.Time `json:"expiresAt,omitzero"`
+	Void       Void      `json:"void,omitempty"`
+	Alone      bool      `json:"alone,omitempty"` // no other gate waits on the change
+	People     People    `json:"people"`
 }
 
 // People are those whom a policy may ban. A ban on somebody who is not known keeps the gate closed.
 type People struct {
-	Author     int64   // of the change
-	Actors     []int64 // who started the run, and who started it again
-	LastPusher int64   // of the change
-	Committers []int64
+	Author     int64   `json:"author,omitempty"`     // of the change
+	Actors     []int64 `json:"actors,omitempty"`     // who started the run, and who started it again
+	LastPusher int64   `json:"lastPusher,omitempty"` // of the change
+	Committers []int64 `json:"committers,omitempty"`
 }
 
 // Target returns what people copy.

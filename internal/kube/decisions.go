@@ -29,7 +29,8 @@ type Decisions struct {
 	canary *canary.Canary
 	live   *unstructured.Unstructured // as last read or written; nil when there is none
 	log    approval.Log
-	begun  bool // this run has looked whether a new log is due
+	begun  bool                    // this run has looked whether a new log is due
+	owners []metav1.OwnerReference // of the log when it is made; nil: those of the canary
 }
 
 // NewDecisions returns the decisions of a canary. It makes no request.
@@ -75,12 +76,9 @@ func (d *Decisions) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the decisions %q: %w", d.name(), err)
 	}
-	text, _, _ := unstructured.NestedString(live.Object, "data", decisionsKey)
-	var log approval.Log
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &log); err != nil {
-			return fmt.Errorf("%w: the decisions %q: %s is damaged: %w; delete the ConfigMap to start over", ErrRefused, d.name(), decisionsKey, err)
-		}
+	text, log, err := logIn(live)
+	if err != nil {
+		return err
 	}
 	if !d.begun && len(text) > decisionsLimit { // only between rollouts: votes of this one may not move away
 		if err := unstructured.SetNestedField(live.Object, text, "data", earlierKey); err != nil {
@@ -92,6 +90,19 @@ func (d *Decisions) read(ctx context.Context) error {
 	return nil
 }
 
+// logIn reads the log of a ConfigMap, and returns its text as well.
+func logIn(live *unstructured.Unstructured) (text string, log approval.Log, err error) {
+	text, _, _ = unstructured.NestedString(live.Object, "data", decisionsKey)
+	if text == "" {
+		return text, log, nil
+	}
+	if err := json.Unmarshal([]byte(text), &log); err != nil {
+		return text, log, fmt.Errorf("%w: the decisions %q: %s is damaged: %w; delete the ConfigMap to start over",
+			ErrRefused, live.GetName(), decisionsKey, err)
+	}
+	return text, log, nil
+}
+
 func (d *Decisions) write(ctx context.Context, log approval.Log) error {
 	body, err := json.Marshal(log)
 	if err != nil {
@@ -101,7 +112,10 @@ func (d *Decisions) write(ctx context.Context, log approval.Log) error {
 	if d.live == nil {
 		object := d.canary.RefOf(configMapGVR, "ConfigMap", d.name()).New()
 		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager})
-		object.SetOwnerReferences(owners(d.canary))
+		object.SetOwnerReferences(d.owners)
+		if d.owners == nil {
+			object.SetOwnerReferences(owners(d.canary))
+		}
 		object.Object["data"] = map[string]any{decisionsKey: string(body)}
 		_, err = maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
 		return err

@@ -130,7 +130,9 @@ func (s *Subject) ConfigsOf(target *workload.Workload, manifests canary.Objects)
 func (s *Subject) Approvals() []Need {
 	var all needs
 	decisions := s.Canary.RefOf(configMapGVR, "", DecisionsName(s.Canary))
-	all.add("what people have said at the gates", named(decisions), "get", "update")
+	all.add("what people have said at the gates, which is watched", named(decisions), "get", "list", "watch", "update")
+	gate := s.Canary.RefOf(configMapGVR, "", GateName(s.Canary))
+	all.add("at which gate the run waits, for the server that receives comments", named(gate), "get", "update")
 	return all
 }
 

@@ -59,3 +59,6 @@ func Permissions(needs []Need) []Permission {
 
 // DecisionsName names the ConfigMap of what people have said at the gates of a canary.
 func DecisionsName(c *canary.Canary) string { return ObjectName(c) + "-decisions" }
+
+// GateName names the ConfigMap in which a run says at which gate of a canary it waits for people.
+func GateName(c *canary.Canary) string { return ObjectName(c) + "-gate" }

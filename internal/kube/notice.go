@@ -1,0 +1,126 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
+)
+
+const (
+	noticeKey   = "notice.json"
+	noticeLabel = "penstock.dev/notice"
+)
+
+// Board is where a run says at which gate it waits: the ConfigMap penstock-<canary>-gate. Whoever receives comments reads
+// there what they are about.
+type Board struct {
+	client *Client
+	canary *canary.Canary
+	fence  func() (epoch int64, held bool)
+	live   *unstructured.Unstructured // as last read or written; nil when there is none
+	posted string
+}
+
+// NewBoard returns the board of a canary, to be written while the fence says that the lease is held. It makes no request.
+// It is for one goroutine.
+func NewBoard(c *Client, cn *canary.Canary, fence func() (epoch int64, held bool)) *Board {
+	return &Board{client: c, canary: cn, fence: fence}
+}
+
+func (b *Board) name() string { return manifest.GateName(b.canary) }
+
+// Post writes the notice, unless it is there already or a run of a later epoch has written another one.
+func (b *Board) Post(ctx context.Context, n approval.Notice) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	n.Namespace, n.Canary = b.canary.Namespace, b.canary.Name
+	var text string
+	for range decisionsTries {
+		epoch, held := b.fence()
+		if !held {
+			return ErrSuperseded
+		}
+		n.Epoch = epoch
+		var err error
+		if text, err = approval.RenderNotice(n); err != nil || text == b.posted {
+			return err
+		}
+		err = b.put(ctx, text)
+		if err == nil {
+			b.posted = text
+			return nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("write the notice %q: %w", b.name(), err)
+		}
+		if err = b.read(ctx, epoch); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("write the notice %q: others keep writing it", b.name())
+}
+
+func (b *Board) put(ctx context.Context, text string) (err error) {
+	maps := b.client.dynamic.Resource(configMapGVR).Namespace(b.canary.Namespace)
+	if b.live == nil {
+		object := b.canary.RefOf(configMapGVR, "ConfigMap", b.name()).New()
+		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager, noticeLabel: "true"})
+		object.SetOwnerReferences(owners(b.canary))
+		object.Object["data"] = map[string]any{noticeKey: text}
+		b.live, err = maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
+		if err != nil {
+			b.live = nil
+		}
+		return err
+	}
+	object := b.live.DeepCopy()
+	if err := unstructured.SetNestedField(object.Object, text, "data", noticeKey); err != nil {
+		return err
+	}
+	written, err := maps.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
+	if err == nil {
+		b.live = written
+	}
+	return err
+}
+
+// read finds what is there. What a later run has written stays.
+func (b *Board) read(ctx context.Context, epoch int64) error {
+	b.live, b.posted = nil, ""
+	live, err := b.client.dynamic.Resource(configMapGVR).Namespace(b.canary.Namespace).Get(ctx, b.name(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the notice %q: %w", b.name(), err)
+	}
+	b.live = live
+	if there, err := noticeIn(live); err == nil && there.Epoch > epoch {
+		return ErrSuperseded
+	}
+	return nil
+}
+
+// noticeIn reads the notice of a ConfigMap. It counts only where its name says that it belongs: somebody who may write
+// one ConfigMap must not speak for the canary of another.
+func noticeIn(object *unstructured.Unstructured) (approval.Notice, error) {
+	text, _, _ := unstructured.NestedString(object.Object, "data", noticeKey)
+	n, err := approval.ParseNotice(text)
+	if err != nil {
+		return n, fmt.Errorf("ConfigMap %s/%s: %w", object.GetNamespace(), object.GetName(), err)
+	}
+	cn := &canary.Canary{}
+	cn.Namespace, cn.Name = n.Namespace, n.Canary
+	if n.Namespace != object.GetNamespace() || object.GetName() != manifest.GateName(cn) {
+		return n, fmt.Errorf("ConfigMap %s/%s: it speaks for the canary %s/%s, whose notice is another object",
+			object.GetNamespace(), object.GetName(), n.Namespace, n.Canary)
+	}
+	return n, nil
+}
