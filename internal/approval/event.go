@@ -185,3 +185,11 @@ func compareTime(a, b Decision) int {
 	}
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(brake(a), brake(b)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Comment, b.Comment))
 }
+
+// Gone is the event of a comment that a decision knows and that is no longer there.
+func Gone(d Decision, observed time.Time) Event {
+	return Event{
+		Source: d.Source, Kind: d.Kind, ID: d.Comment, URL: d.URL, Actor: d.Actor, CreatedAt: d.CreatedAt, Deleted: true,
+		BodyHash: d.BodyHash, Command: Command{Verb: d.Verb, Reason: d.Why}, Live: d.Permission, Observed: observed, Via: d.Via,
+	}
+}

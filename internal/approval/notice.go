@@ -17,6 +17,7 @@ type Notice struct {
 	Prefix string `json:"prefix,omitempty"` // of commands; see ParsePrefix
 	Gate   Gate   `json:"gate"`
 	Policy Policy `json:"policy"`
+	Over   bool   `json:"over,omitempty"` // the rollout no longer listens to anybody
 }
 
 // RenderNotice returns the text of a notice.

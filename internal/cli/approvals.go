@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/approval"
@@ -23,11 +24,11 @@ import (
 
 // approvalInputs say at which gates people approve, and who may.
 type approvalInputs struct {
-	Approvals      string   `input:"approvals" default:"off" help:"who opens the gates of --approve: off, or poll (the run reads the comments of its pull request on GitHub)"`
+	Approvals      string   `input:"approvals" default:"off" help:"who opens the gates of --approve: off, poll (the run reads the comments of its pull request), or server (penstock serve reads them)"`
 	Approve        []string `input:"approve" help:"gate at which people approve by a comment: confirm-rollout, confirm-traffic-increase or confirm-promotion; may be repeated"`
 	ApprovalPolicy string   `input:"approval-policy" help:"file that says who may approve and how many have to"`
 	Approvers      []string `input:"approvers" help:"group of people who approve, in place of a policy file: user:NUMBER, team:OWNER/TEAM, role:ROLE and count:N, with commas between; may be repeated, and then every group has to approve"`
-	ApprovalsEvery string   `input:"approvals-every" default:"20s" help:"how often comments are read"`
+	ApprovalsEvery string   `input:"approvals-every" default:"20s" help:"how often the comments are read, or with a server the pull request"`
 	CommandPrefix  string   `input:"command-prefix" default:"/canary" help:"word that commands in comments start with"`
 }
 
@@ -40,6 +41,7 @@ type approvals struct {
 	ci     forge.CI
 	change gate.Change
 	alone  bool
+	served bool // a server reads the comments
 }
 
 // approvals checks everything that can be, and asks the forge for the change on which people approve. It returns nil
@@ -47,7 +49,7 @@ type approvals struct {
 func (a *App) approvals(ctx context.Context, in *approvalInputs, p *policy, b *bulletin) (*approvals, error) {
 	if in.Approvals == "off" {
 		if len(in.Approve)+len(in.Approvers) > 0 || in.ApprovalPolicy != "" {
-			return nil, badInput(errors.New("approvals: is off, and approve, approvers or approval-policy ask for approvals; use --approvals poll"))
+			return nil, badInput(errors.New("approvals: is off, and approve, approvers or approval-policy ask for approvals; use --approvals poll or server"))
 		}
 		return nil, nil
 	}
@@ -85,11 +87,11 @@ func (b *bulletin) approvable(out *approvals) error {
 
 // parse returns all problems at once.
 func (in *approvalInputs) parse(p *policy) (*approvals, error) {
-	out := &approvals{}
+	out := &approvals{served: in.Approvals == "server"}
 	var problems []error
 	add := func(err error) { problems = append(problems, err) }
-	if in.Approvals != "poll" {
-		add(fmt.Errorf("approvals: %q is not known; allowed are off and poll", in.Approvals))
+	if in.Approvals != "poll" && !out.served {
+		add(fmt.Errorf("approvals: %q is not known; allowed are off, poll and server", in.Approvals))
 	}
 	var err error
 	out.gates, err = parseGates(in.Approve)
@@ -216,5 +218,56 @@ func (ap *approvals) over(d *drive, run string, hooks runner.Hooks) *gate.Approv
 		Webhooks: hooks, Called: d.called, Gates: ap.gates, Policy: ap.policy, Binding: b, Key: []byte(rand.Text()),
 		Source: approval.Source{Platform: approval.GitHub, Repository: ap.ci.RepositoryID}, Change: ap.change,
 		Ledger: kube.NewDecisions(d.client, d.canary), Clock: d.clock, Every: ap.every, Prefix: ap.prefix, Alone: ap.alone, Warn: d.warn,
+		Path: ap.ci.Repository, Served: ap.served,
 	})
+}
+
+// voting is a run at whose gates people approve.
+type voting struct {
+	*gate.Approvals
+	decided *kube.Decided
+	stop    func()
+}
+
+// listen makes the run hear of decisions, whoever takes them. It returns when those that are there were read.
+func (ap *approvals) listen(ctx context.Context, d *drive, f *fence, people *gate.Approvals) (*voting, error) {
+	v := &voting{Approvals: people, decided: kube.NewDecided(d.client, d.canary)}
+	people.Decided, people.Board = v.decided, kube.NewBoard(d.client, d.canary, f.Fence)
+	watching, stop := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { v.decided.Run(watching) })
+	v.stop = func() { stop(); done.Wait() }
+	limit, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		_, known, err := v.decided.Log()
+		if known && err == nil {
+			return v, nil
+		}
+		select {
+		case <-v.decided.Changed():
+		case <-limit.Done():
+			v.stop()
+			if err == nil {
+				err = fmt.Errorf("the cluster has not said within %s what people have decided", startLimit)
+			}
+			return nil, unfinished(err)
+		}
+	}
+}
+
+// heard wakes the run when somebody has decided something. It is nil when nobody has to approve.
+func (v *voting) heard() <-chan struct{} {
+	if v == nil {
+		return nil
+	}
+	return v.decided.Changed()
+}
+
+// close says that nobody is listened to any more.
+func (v *voting) close(ctx context.Context) {
+	if v != nil {
+		v.Close(ctx)
+		v.stop()
+	}
 }

@@ -94,9 +94,14 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	id := runID()
 	record := rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, RunURL: d.runURL, Commit: d.commit}
+	var voters *voting
 	if d.approvals != nil {
 		people := d.approvals.over(d, id, hooks.hooks)
 		hooks.hooks, record.ApprovalPolicy = people, d.approvals.policy.Hash()
+		if voters, err = d.approvals.listen(ctx, d, fence, people); err != nil {
+			return runner.Result{}, err
+		}
+		defer voters.stop()
 		if d.gated != nil {
 			d.gated(people)
 		}
@@ -121,7 +126,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
 		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters, alerts), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
-		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline,
+		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline, Nudge: voters.heard(),
 	}
 	if d.join != nil {
 		leave, err := d.join(ctx, run)
@@ -131,6 +136,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		defer leave()
 	}
 	result, err := run.Do(ctx)
+	voters.close(context.WithoutCancel(ctx))
 	if err == nil && result.Outcome == rollout.Uninstalled {
 		release()
 		err = kube.Forget(ctx, d.client, d.canary)

@@ -13,23 +13,19 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/canary"
-	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
 
-// Change is the pull or merge request on which people approve.
-type Change interface {
-	Read(ctx context.Context) (forge.Change, error)
-	Comments(ctx context.Context, since time.Time) ([]forge.Note, error)
-	Permission(ctx context.Context, who approval.Actor, teams []string) (approval.Permission, error)
-	React(ctx context.Context, comment int64, r forge.Reaction) error
+// Decided is what has been decided so far, by whomever, and is kept up to date.
+type Decided interface {
+	Log() (log approval.Log, known bool, err error)
 }
 
-// Ledger keeps the decisions about comments. add is pure, and may be called several times.
-type Ledger interface {
-	Update(ctx context.Context, add func(approval.Log) approval.Log) (approval.Log, error)
+// Board is where a run says at which gate it waits.
+type Board interface {
+	Post(ctx context.Context, n approval.Notice) error
 }
 
 // ApprovalConfig is what Approvals is made of.
@@ -43,20 +39,26 @@ type ApprovalConfig struct {
 	Key      []byte // random, of this run: nobody can compute the targets of its gates
 	Change   Change
 	Ledger   Ledger
+	Decided  Decided // what others decide meanwhile; nil when nobody else does
+	Board    Board   // tells others at which gate the run waits; nil when nobody needs to know
+	Path     string  // of the repository, for them
+	Served   bool    // a server reads the comments, and this run only what it has decided
 	Clock    clock.Clock
-	Every    time.Duration // how often comments are read, at most; some jitter comes on top
+	Every    time.Duration // how often the forge is asked, at most; some jitter comes on top
 	Prefix   string        // of commands; see approval.ParsePrefix
 	Alone    bool          // no other rollout of this run waits on the change
 	Warn     func(error)   // told of each new reason why comments cannot be read; may be nil
 }
 
 // Approvals answers the gates at which people approve by comments, and calls the webhooks for everything else. A gate
-// that has both opens when both say so. It polls: no server is needed.
+// that has both opens when both say so. It reads the comments itself, or lets a server read them, or both: all enter what
+// they find in the same decisions, which are watched.
 //
 // A rejection and an abort answer the rollback hook, which the rollout must have for that; see HookTypes.
 type Approvals struct {
 	ApprovalConfig
-	hash string // of the policy
+	hash  string // of the policy
+	tally Tally
 
 	shown atomic.Pointer[report.Gate]
 
@@ -65,11 +67,8 @@ type Approvals struct {
 	gate    approval.Gate
 	of      opening
 	number  int
-	next    time.Time // when comments are read again
+	next    time.Time // when the forge is asked again
 	log     approval.Log
-	notes   map[int64]approval.Event // comments with commands that were seen, by id
-	people  people
-	reacted map[int64]forge.Reaction
 	verdict approval.Verdict
 	trouble string // why the last look failed
 }
@@ -84,8 +83,8 @@ type opening struct {
 
 // NewApprovals returns Approvals. It makes no request.
 func NewApprovals(c ApprovalConfig) *Approvals {
-	a := &Approvals{ApprovalConfig: c, hash: c.Policy.Hash(), notes: map[int64]approval.Event{}, reacted: map[int64]forge.Reaction{}}
-	a.people.asked = map[int64]asked{}
+	a := &Approvals{ApprovalConfig: c, hash: c.Policy.Hash()}
+	a.tally = Tally{Change: c.Change, Ledger: c.Ledger, Clock: c.Clock, Prefix: c.Prefix, Via: approval.Poll, Warn: c.Warn}
 	a.started = justBefore(c.Clock.Now())
 	a.gate = a.blank()
 	return a
@@ -222,16 +221,9 @@ func (a *Approvals) show() {
 		return
 	}
 	a.shown.Store(&report.Gate{
-		Name: a.gate.Name, Command: a.prefix() + " " + string(approval.Approve) + " " + a.gate.Target().String(),
+		Name: a.gate.Name, Command: prefixOf(a.Prefix) + " " + string(approval.Approve) + " " + a.gate.Target().String(),
 		Who: a.who(), Until: a.gate.ExpiresAt,
 	})
-}
-
-func (a *Approvals) prefix() string {
-	if a.Prefix == "" {
-		return approval.DefaultPrefix
-	}
-	return a.Prefix
 }
 
 // who may approve, in words.
