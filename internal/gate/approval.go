@@ -86,6 +86,9 @@ func NewApprovals(c ApprovalConfig) *Approvals {
 	a := &Approvals{ApprovalConfig: c, hash: c.Policy.Hash()}
 	a.tally = Tally{Change: c.Change, Ledger: c.Ledger, Clock: c.Clock, Prefix: c.Prefix, Via: approval.Poll, Warn: c.Warn}
 	a.started = justBefore(c.Clock.Now())
+	b := a.Binding
+	b.Gate = 1
+	a.gate.Nonce = approval.Bind(a.Key, b) // a rollout that is paused between gates is resumed by it
 	a.gate = a.blank()
 	return a
 }
@@ -112,7 +115,9 @@ func (a *Approvals) Call(ctx context.Context, hook canary.HookType, st *rollout.
 		if answer = a.stopped(ctx); answer.Verdict == rollout.Pass || !slices.Contains(a.Called, hook) {
 			return answer
 		}
-		return a.Webhooks.Call(ctx, hook, st)
+		called := a.Webhooks.Call(ctx, hook, st)
+		called.Paused = answer.Paused
+		return called
 	case !slices.Contains(a.Gates, hook):
 		if a.Webhooks == nil {
 			return rollout.HookAnswer{Hook: hook}
@@ -120,7 +125,9 @@ func (a *Approvals) Call(ctx context.Context, hook canary.HookType, st *rollout.
 		return a.Webhooks.Call(ctx, hook, st)
 	}
 	if answer = a.vote(ctx, hook, st); answer.Verdict == rollout.Pass && slices.Contains(a.Called, hook) {
-		return a.Webhooks.Call(ctx, hook, st)
+		called := a.Webhooks.Call(ctx, hook, st)
+		called.Skip = answer.Skip
+		return called
 	}
 	return answer
 }
@@ -138,7 +145,7 @@ func (a *Approvals) vote(ctx context.Context, hook canary.HookType, st *rollout.
 	case a.trouble != "":
 		answer.Verdict, answer.Message = rollout.Error, "comments cannot be read: "+a.trouble
 	case a.verdict.Open:
-		answer.Verdict = rollout.Pass
+		answer.Verdict, answer.Skip = rollout.Pass, a.verdict.Promote
 	}
 	return answer
 }
@@ -151,7 +158,13 @@ func (a *Approvals) stopped(ctx context.Context) rollout.HookAnswer {
 	a.look(ctx)
 	a.show()
 	answer := rollout.HookAnswer{Hook: canary.HookRollback, Verdict: rollout.Fail, Message: "nobody asks for a rollback"}
+	if a.verdict.Paused {
+		answer.Paused = "paused"
+	}
 	for _, v := range a.verdict.Votes {
+		if v.Counted && v.Verb == approval.Pause && a.verdict.Paused {
+			answer.Paused = "paused by " + v.Actor.Login
+		}
 		if v.Counted && (v.Verb == approval.Reject && a.verdict.Rejected || v.Verb == approval.Abort && a.verdict.Aborted) {
 			answer.Verdict, answer.Message = rollout.Pass, fmt.Sprintf("%s by %s", v.Verb, v.Actor.Login)
 		}
@@ -216,14 +229,19 @@ func (a *Approvals) Gate() *report.Gate { return a.shown.Load() }
 
 // show makes the gate the one that pages tell about. The lock is held.
 func (a *Approvals) show() {
-	if a.gate.OpenedAt.IsZero() || a.gate.Change == 0 || a.verdict.Open {
-		a.shown.Store(nil)
-		return
+	line := func(verb approval.Verb) string {
+		return prefixOf(a.Prefix) + " " + string(verb) + " " + a.gate.Target().String()
 	}
-	a.shown.Store(&report.Gate{
-		Name: a.gate.Name, Command: prefixOf(a.Prefix) + " " + string(approval.Approve) + " " + a.gate.Target().String(),
-		Who: a.who(), Until: a.gate.ExpiresAt,
-	})
+	switch {
+	case a.gate.Change == 0:
+		a.shown.Store(nil)
+	case a.verdict.Paused: // no gate opens before that has ended
+		a.shown.Store(&report.Gate{Name: "pause", Command: line(approval.Resume), Who: a.who()})
+	case a.gate.OpenedAt.IsZero(), a.verdict.Open:
+		a.shown.Store(nil)
+	default:
+		a.shown.Store(&report.Gate{Name: a.gate.Name, Command: line(approval.Approve), Who: a.who(), Until: a.gate.ExpiresAt})
+	}
 }
 
 // who may approve, in words.

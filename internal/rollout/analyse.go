@@ -53,21 +53,29 @@ func notConverged(in input) (Decision, bool) {
 	if code == CanaryNotReady && in.obs.Target.Resizing {
 		return d, true // it grows and serves as before: the next step waits, and the window goes on
 	}
-	d.Next.Window = noTime // a window counts only while the world is as it should be
-	if in.st.Gate != "" {  // it may have waited for hours: the world gets all of the deadline
-		d.Next.Gate, d.Next.Moved = "", in.obs.Now
+	d.Next.Window = noTime                          // a window counts only while the world is as it should be
+	if in.st.Gate != "" || !in.st.Paused.IsZero() { // it may have waited for hours: the world gets all of the deadline
+		d.Next.Gate, d.Next.Paused, d.Next.Moved = "", noTime, in.obs.Now
 	}
 	return d, true
 }
 
 func analysisSkipped(in input) (Decision, bool) {
-	if !in.spec.Skip {
+	if !in.spec.Skip && !in.st.Skip {
 		return Decision{}, false
 	}
 	if d, ok := gateClosed(in); ok {
 		return d, ok
 	}
-	return in.startPromotion(AnalysisSkipped)
+	return in.startPromotion(in.skipped())
+}
+
+// skipped says why nothing is analysed any more.
+func (in input) skipped() Code {
+	if in.spec.Skip {
+		return AnalysisSkipped
+	}
+	return StepsSkipped
 }
 
 func windowOpens(in input) (Decision, bool) {
@@ -161,7 +169,7 @@ func advance(in input) (Decision, bool) {
 
 // passedGates is the status of a rollout that goes on: no gate and no failure in a row is left of the move before.
 func (st Status) passedGates() Status {
-	st.Gate, st.Opened, st.GateSince, st.Held, st.Streak = "", "", noTime, false, 0
+	st.Gate, st.Opened, st.GateSince, st.Held, st.Streak, st.Paused = "", "", noTime, false, 0, noTime
 	return st
 }
 

@@ -20,8 +20,8 @@ func (s *Spec) gates(st *Status) [2]canary.HookType {
 		}
 	}
 	switch {
-	case s.Skip, st.Step >= len(s.Steps):
-		ask(canary.HookConfirmPromotion, !s.Skip && !s.confirmed(st) && s.Hooked(canary.HookConfirmPromotion))
+	case s.Skip, st.Skip, st.Step >= len(s.Steps):
+		ask(canary.HookConfirmPromotion, !s.Skip && !st.Skip && !s.confirmed(st) && s.Hooked(canary.HookConfirmPromotion))
 		ask(GroupGate, s.Group && !s.confirmed(st))
 	case s.Steps[st.Step].Bare: // all traffic goes to the canary: that is the promotion's beginning
 		ask(canary.HookConfirmPromotion, s.Hooked(canary.HookConfirmPromotion))
@@ -41,10 +41,10 @@ func (s *Spec) confirmed(st *Status) bool {
 // nextGate is the first gate before the next move that has not opened yet, or none.
 func (s *Spec) nextGate(st *Status) canary.HookType {
 	gates := s.gates(st)
-	if st.Opened == "" {
+	switch i := slices.Index(gates[:], st.Opened); {
+	case st.Opened == "", i < 0 && st.Skip: // whoever skips the steps confirms their promotion, and not that of the group
 		return gates[0]
-	}
-	if i := slices.Index(gates[:], st.Opened); i == 0 {
+	case i == 0:
 		return gates[1]
 	}
 	return ""
@@ -68,7 +68,7 @@ func waiting(in input) (Decision, bool) {
 		return in.atGate(canary.HookConfirmRollout, answer)
 	}
 	next := in.st.passedGates()
-	next.Phase = Progressing
+	next.Phase, next.Skip = Progressing, answer.Skip
 	d := in.to(next, GateOpened, string(canary.HookConfirmRollout))
 	d.Events = []Event{
 		{Message: "Confirm-rollout check passed"}, {Message: "New revision detected! Scaling up " + in.spec.Target},
@@ -98,7 +98,7 @@ func gateOpens(in input) (Decision, bool) {
 // passGate goes on to the next gate before the same move, or takes the move.
 func (in input) passGate(gate canary.HookType) (Decision, bool) {
 	was := *in.st
-	was.Gate, was.Opened, was.Held = "", gate, false
+	was.Gate, was.Opened, was.Held, was.Skip = "", gate, false, was.Skip || in.answered(gate).Skip
 	if following := in.spec.nextGate(&was); following != "" {
 		was.Gate = following
 		return in.to(was, GateOpened, string(gate)), true
@@ -107,8 +107,8 @@ func (in input) passGate(gate canary.HookType) (Decision, bool) {
 	passed.st = &was
 	d, ok := Decision{}, false
 	switch {
-	case in.spec.Skip:
-		d, ok = passed.startPromotion(AnalysisSkipped)
+	case in.spec.Skip, was.Skip:
+		d, ok = passed.startPromotion(passed.skipped())
 	case was.Step < len(in.spec.Steps):
 		d, ok = advance(passed)
 	default:

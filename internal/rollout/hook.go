@@ -13,6 +13,8 @@ type HookAnswer struct {
 	For     time.Time // the window that a hook was called for, or since when the gate is asked
 	Verdict Verdict
 	Message string // which webhook did not succeed, and why
+	Skip    bool   // of a gate that has opened: whoever opened it asks to skip the remaining steps
+	Paused  string // of the rollback hook: who wants the rollout to stay at its weight; empty when nobody does
 }
 
 // Policy says what a check that found no data means.

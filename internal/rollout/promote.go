@@ -109,7 +109,7 @@ func finalising(in input) (Decision, bool) {
 	d := in.to(next, AllPassed, "")
 	d.Outcome = Promoted
 	d.Events = []Event{{Message: "Promotion completed! Scaling down " + in.spec.Target}}
-	if in.spec.Skip {
+	if in.spec.Skip || in.st.Skip {
 		d.Events[0].Message = "Promotion completed! Canary analysis was skipped for " + in.spec.Target
 	}
 	return d, true

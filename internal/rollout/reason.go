@@ -43,6 +43,10 @@ const (
 	GateClosed        Code = "GateClosed"
 	GateOpened        Code = "GateOpened"
 	GateExpired       Code = "GateExpired"
+	PauseAsked        Code = "PauseAsked"
+	PauseEnded        Code = "PauseEnded"
+	PauseExpired      Code = "PauseExpired"
+	StepsSkipped      Code = "StepsSkipped"
 	NoDataYet         Code = "NoDataYet"
 	Probed            Code = "Probed"
 	CanaryDeleted     Code = "CanaryDeleted"
@@ -88,6 +92,10 @@ var sentences = map[Code]string{
 	GateClosed:        "waiting at the gate",
 	GateOpened:        "the gate has opened",
 	GateExpired:       "the gate stayed closed",
+	PauseAsked:        "paused at this weight; the analysis goes on",
+	PauseEnded:        "the rollout goes on",
+	PauseExpired:      "paused for too long",
+	StepsSkipped:      "the remaining steps are skipped, as was asked for: promoting the ready canary",
 	NoDataYet:         "waiting for data",
 	Probed:            "every check can be asked",
 	CanaryDeleted:     "the Canary was deleted; Kubernetes removes what it owned, the primary too",

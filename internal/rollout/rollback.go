@@ -11,7 +11,7 @@ import (
 // rollBack starts the way back. The traffic moves first; the canary stays up until the router has reported that it has
 // none.
 func (in input) rollBack(next Status, code Code, detail string) (Decision, bool) {
-	next.Phase, next.Window, next.Lost, next.Gate = RollingBack, noTime, false, ""
+	next.Phase, next.Window, next.Lost, next.Gate, next.Paused = RollingBack, noTime, false, "", noTime
 	if in.obs.Primary.Serving { // otherwise rollingBack waits for it: no traffic to a workload that does not serve
 		next.Weight = 0
 	}
@@ -53,8 +53,9 @@ func rollingBack(in input) (Decision, bool) {
 }
 
 func stopRequested(in input) (Decision, bool) {
-	if in.obs.Stop == StopNone {
-		return Decision{}, false
+	nothing := in.st.Phase == Initialized && in.obs.Target.Revision == in.st.Promoted
+	if in.obs.Stop == StopNone || in.obs.Stop == StopRollback && nothing {
+		return Decision{}, false // there is nothing to roll back: see unchanged
 	}
 	next := *in.st
 	next.Cancel = in.obs.Stop == StopCancel

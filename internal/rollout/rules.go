@@ -35,8 +35,10 @@ var rules = [...]rule{
 	canaryBroken,     // the canary cannot become ready
 	canaryLost,       // the canary lost its readiness while it had traffic
 	notConverged,     // the world is not yet where the last decision put it
+	pauseEnds,        // nobody wants it to stay any more, or it has stayed too long
+	paused,           // somebody wants the rollout to stay at its weight: the analysis goes on, and nothing else
 	gateOpens,        // the gate at which the rollout waits has opened, or its time is over
-	analysisSkipped,  // spec.skipAnalysis: a ready canary is enough
+	analysisSkipped,  // spec.skipAnalysis, or people said so: a ready canary is enough
 	preRollout,       // the pre-rollout hooks, before any traffic
 	probed,           // every check is asked once before any traffic, so that a typo costs nothing
 	windowOpens,      // the world has just converged: the analysis window starts
@@ -44,6 +46,7 @@ var rules = [...]rule{
 	hookFailed,       // a rollout hook failed, or has not answered yet
 	checksFailed,     // a check failed, or found no data; at the threshold, roll back
 	checksUnknown,    // a check has no answer; never advance on ignorance
+	stillPaused,      // the window has passed, and the next one starts at the same weight
 	gateClosed,       // a gate says no, or has not said yes
 	advance,          // take the next step
 	promote,          // all steps are taken
@@ -172,7 +175,7 @@ func deadline(spec *Spec, st *Status) time.Time {
 // late reports whether the present wait has lasted too long.
 func (in input) late() bool {
 	at := deadline(in.spec, in.st)
-	return !at.IsZero() && !in.obs.Now.Before(at) && in.st.Gate == "" // see notConverged
+	return !at.IsZero() && !in.obs.Now.Before(at) && in.st.Gate == "" && in.st.Paused.IsZero() // see notConverged
 }
 
 // routed reports whether the router does what the last decision wanted. Some go on for a while with what they did

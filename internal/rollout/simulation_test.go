@@ -48,6 +48,8 @@ type sim struct {
 	hook    simAnswer
 	gates   simAnswer
 	open    HookAnswer // of the gate in the present observation
+	pause   time.Time  // until then somebody wants the rollout to stay
+	skipped string     // the revision whose remaining steps somebody wants to skip
 	nextRev int
 
 	rules    []rule
@@ -191,7 +193,13 @@ func (s *sim) observe(st *Status) Observation {
 	o.Route = RouteReport{Route: s.route, Known: s.route.Managed, Settled: !s.now.Before(s.settle)}
 	o.Hook = s.answer(&s.hook, asks.Hook, asks.For, simInterval*3/2)
 	o.Gate = s.answer(&s.gates, asks.Gate, asks.Since, 15*simInterval)
+	if o.Gate.Skip = o.Gate.Verdict == Pass && asks.Gate != GroupGate && s.chance(10); o.Gate.Skip {
+		s.skipped = st.Revision
+	}
 	s.open = o.Gate
+	if asks.Rollback && s.now.Before(s.pause) {
+		o.Paused = "somebody"
+	}
 	if asks.Rollback && s.fault(1) {
 		o.Stop = StopRollback
 	}
@@ -251,6 +259,8 @@ func (s *sim) disturb() {
 	case s.fault(2):
 		s.primary.downTill = s.delay(2 * simInterval)
 		s.primary.serving = s.chance(50)
+	case s.fault(3):
+		s.pause = s.delay(12 * simInterval)
 	case s.spec.Revert && s.chance(20) && s.fault(1):
 		s.deleted = true
 	case s.fault(1):
@@ -322,7 +332,7 @@ func (s *sim) checkRoute(to Route, o *Observation) {
 	if to.Canary < 0 || to.Canary > 100 {
 		s.problem("weights do not add up to 100: canary %d", to.Canary)
 	}
-	if (to.Canary > s.route.Canary || to.Match && !s.route.Match) && !o.Target.Ready {
+	if s.route.Managed && (to.Canary > s.route.Canary || to.Match && !s.route.Match) && !o.Target.Ready {
 		s.problem("traffic to a canary that is not ready: %d -> %d", s.route.Canary, to.Canary)
 	}
 	if to.Canary < s.route.Canary && !o.Primary.Serving {

@@ -60,6 +60,8 @@ type Status struct {
 	Opened    canary.HookType `json:"opened,omitempty"`   // the last gate that has opened for the next move
 	GateSince time.Time       `json:"gateSince,omitzero"` // since when the next move waits for its gates
 	Held      bool            `json:"held,omitempty"`     // it was said that the gate is closed
+	Skip      bool            `json:"skip,omitempty"`     // people who may said to skip the remaining steps
+	Paused    time.Time       `json:"paused,omitzero"`    // since when somebody wants the rollout to stay at its weight
 
 	Session  string `json:"session,omitempty"`  // value of the session cookie that keeps users on this canary
 	Previous string `json:"previous,omitempty"` // that of the rollout before, to be taken back from browsers
@@ -81,7 +83,7 @@ type Status struct {
 func Begin(st Status, now time.Time) Status {
 	switch {
 	case !st.Phase.Terminal():
-		st.Taken = noTime
+		st.Taken, st.Paused = noTime, noTime
 		st.Window, st.Lost, st.Gate, st.Held, st.GateSince = noTime, false, "", false, noTime
 		if !st.Moved.IsZero() {
 			st.Moved = now

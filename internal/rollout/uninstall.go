@@ -14,7 +14,7 @@ func uninstalling(in input) (Decision, bool) {
 	case !target.Exists:
 		return in.end(Halted, TargetMissing, "")
 	case in.st.Phase != Terminating:
-		next.Phase, next.Window, next.Gate, next.Routed, next.Halted = Terminating, noTime, "", true, false
+		next.Phase, next.Window, next.Gate, next.Paused, next.Routed, next.Halted = Terminating, noTime, "", noTime, true, false
 		d := in.to(next, HandingOver, "")
 		d.Events = []Event{{Message: "Terminating canary " + in.spec.Name}}
 		return d, true

@@ -96,7 +96,7 @@ func Ask(spec *Spec, st *Status) Asks {
 func (a *Asks) analysis(spec *Spec, st *Status) {
 	open := !st.Window.IsZero() && !st.Lost
 	switch {
-	case spec.Skip:
+	case spec.Skip, st.Skip:
 	case st.Step > 0:
 		if open && spec.Hooked(canary.HookRollout) {
 			a.Hook, a.For = canary.HookRollout, st.Window

@@ -80,6 +80,7 @@ type Observation struct {
 	Probe      bool      // Checks are the first look at every query, before any traffic
 	Checks     []CheckResult
 	Gate       HookAnswer // of the gate that was asked
+	Paused     string     // who wants the rollout to stay at its weight; empty when nobody does
 	Hook       HookAnswer // of the hooks that were called
 }
 

@@ -120,7 +120,7 @@ func (c *calls) store(ctx context.Context, have *call, mine call) rollout.Verdic
 	if have.hook != mine.hook || !have.about.Equal(mine.about) {
 		return rollout.Unknown
 	}
-	news := have.answer.Verdict != answer.Verdict || have.answer.Message != answer.Message
+	news := have.answer.Verdict != answer.Verdict || have.answer.Message != answer.Message || have.answer.Paused != answer.Paused
 	have.answer = answer
 	if news {
 		select {

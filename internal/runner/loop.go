@@ -165,6 +165,7 @@ func (l *loop) turn(ctx context.Context) (rollout.Decision, error) {
 	if checks != nil {
 		obs.Checks, obs.Window, obs.Probe = checks, asks.Window, asks.Probe
 	}
+	obs.Paused = rollback.Paused
 	if rollback.Verdict == rollout.Pass {
 		obs.Stop, obs.StopWhy = rollout.StopRollback, rollback.Message
 	}
