@@ -48,6 +48,7 @@ var packages = map[string]kind{
 	"internal/loadtest":  engine, // load in process, and the task API of the load tester
 	"internal/fleet":     engine, // several canaries in one run; its plan of order is pure
 	"internal/runner":    engine,
+	"internal/server":    engine, // webhooks, and the gate API of Flagger
 	"internal/follow":    engine, // follows a Flagger controller's rollout
 	"internal/rehearsal": engine,
 	"internal/cli":       wiring,

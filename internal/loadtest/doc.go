@@ -1,5 +1,5 @@
-// Package loadtest makes the traffic that an analysis judges, and tests a canary: the tasks and gates of Flagger's load
-// tester, in process.
+// Package loadtest makes the traffic that an analysis judges, and tests a canary: the tasks of Flagger's load tester, in
+// process.
 //
 // A task is the metadata of a webhook. Load by hey and smoke tests by HTTP need no shell and no external binary, so they
 // run everywhere. Whatever starts a process runs only where that is switched on, since the text of the command comes from

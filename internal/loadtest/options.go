@@ -56,7 +56,6 @@ type Options struct {
 	// Service, say. The Host header and the name in TLS stay. Nil reaches all by their names. hey asks it, once for a task.
 	Address func(ctx context.Context, hostport string) (string, error)
 
-	Gates Gates // of the handler; nil is a Memory
 	// Done is told the result of every task. It may be nil, must be safe for concurrent use, and holds up the task.
 	Done func(Result)
 
@@ -96,9 +95,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.HTTP == nil {
 		o.HTTP = httpx.New(httpx.Options{NoRedirects: true, Timeout: mostTry}) // every caller sets a time of its own
-	}
-	if o.Gates == nil {
-		o.Gates = &Memory{}
 	}
 	if o.grace == 0 {
 		o.grace = defaultGrace

@@ -18,29 +18,15 @@ type handler struct {
 	ctx    func() context.Context
 }
 
-// Handler returns the HTTP API of Flagger's load tester. ctx is what its tasks live in: cancel it and Wait for them before
-// the process ends.
+// Handler returns the task API of Flagger's load tester. ctx is what its tasks live in: cancel it and Wait for them before
+// the process ends. The gates of Flagger's load tester are not here but in package server.
 //
-//	POST /                        a task: 202 when it goes on in the background, else 200 when it has passed and 500 when not;
-//	                              400 for a bad payload, 403 for a namespace that is not allowed, 503 when the queue is full
-//	GET  /healthz                 200
-//	POST /gate/approve            200
-//	POST /gate/halt               403
-//	POST /gate/check              200 when the gate of the canary is open, else 403
-//	POST /gate/open, /gate/close  202
-//	POST /rollback/check, /rollback/open, /rollback/close   likewise, for the gate that asks for a rollback
+//	POST /   a task: 202 when it goes on in the background, else 200 when it has passed and 500 when not;
+//	         400 for a bad payload, 403 for a namespace that is not allowed, 503 when the queue is full
 func (t *Tester) Handler(ctx context.Context) http.Handler {
 	h := &handler{tester: t, ctx: func() context.Context { return ctx }}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", h.task)
-	mux.HandleFunc("GET /healthz", says(http.StatusOK, "OK"))
-	mux.HandleFunc("POST /gate/approve", says(http.StatusOK, "OK"))
-	mux.HandleFunc("POST /gate/halt", says(http.StatusForbidden, "Forbidden"))
-	for prefix, rollback := range map[string]bool{"/gate": false, "/rollback": true} {
-		mux.HandleFunc("POST "+prefix+"/check", h.check(rollback))
-		mux.HandleFunc("POST "+prefix+"/open", h.set(rollback, true))
-		mux.HandleFunc("POST "+prefix+"/close", h.set(rollback, false))
-	}
 	return mux
 }
 
@@ -50,10 +36,6 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text) // the caller has gone, and nobody else needs to know
-}
-
-func says(status int, text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { answer(w, status, text) }
 }
 
 // payload reads the body. It has answered when it returns false.
@@ -106,38 +88,5 @@ func (h *handler) task(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, result.Output)
 	default:
 		answer(w, http.StatusOK, "")
-	}
-}
-
-func (h *handler) check(rollback bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		p, ok := h.payload(w, r)
-		if !ok {
-			return
-		}
-		open, err := h.tester.options.Gates.Get(r.Context(), Gate{Namespace: p.Namespace, Name: p.Name, Rollback: rollback})
-		switch {
-		case err != nil:
-			answer(w, http.StatusInternalServerError, "the gate cannot be read")
-		case open:
-			answer(w, http.StatusOK, "Approved")
-		default:
-			answer(w, http.StatusForbidden, "Forbidden")
-		}
-	}
-}
-
-func (h *handler) set(rollback, open bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		p, ok := h.payload(w, r)
-		if !ok {
-			return
-		}
-		err := h.tester.options.Gates.Set(r.Context(), Gate{Namespace: p.Namespace, Name: p.Name, Rollback: rollback}, open)
-		if err != nil {
-			answer(w, http.StatusInternalServerError, "the gate cannot be set")
-			return
-		}
-		answer(w, http.StatusAccepted, "")
 	}
 }

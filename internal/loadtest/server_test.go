@@ -20,41 +20,6 @@ func ask(h http.Handler, method, path, body string) (int, string) {
 
 const identity = `{"name": "podinfo", "namespace": "test"}`
 
-func TestGatesAreThoseOfFlagger(t *testing.T) {
-	t.Parallel()
-	h := newTester(t, Options{Namespaces: regexp.MustCompile("^test$")}).Handler(t.Context())
-	const other = `{"name": "other", "namespace": "test"}`
-	for i, step := range []struct {
-		method, path, body string
-		code               int
-		text               string
-	}{
-		{"GET", "/healthz", "", 200, "OK"},
-		{"POST", "/gate/approve", "", 200, "OK"},
-		{"POST", "/gate/halt", identity, 403, "Forbidden"},
-		{"POST", "/gate/check", identity, 403, "Forbidden"},
-		{"POST", "/gate/open", identity, 202, ""},
-		{"POST", "/gate/check", identity, 200, "Approved"},
-		{"POST", "/gate/check", other, 403, "Forbidden"},
-		{"POST", "/rollback/check", identity, 403, "Forbidden"},
-		{"POST", "/rollback/open", identity, 202, ""},
-		{"POST", "/gate/close", identity, 202, ""},
-		{"POST", "/gate/check", identity, 403, "Forbidden"},
-		{"POST", "/rollback/check", identity, 200, "Approved"},
-		{"POST", "/rollback/close", identity, 202, ""},
-		{"POST", "/rollback/check", identity, 403, "Forbidden"},
-		{"POST", "/gate/open", `{"name": "podinfo", "namespace": "prod"}`, 403, "Forbidden"},
-		{"POST", "/gate/open", `{"name": "podinfo"`, 400, "read the payload: unexpected end of JSON input"},
-		{"POST", "/gate/open", `{}`, 400, "name is empty: it must be that of a canary; namespace is empty: it must be that of the canary"},
-		{"GET", "/gate/open", identity, 405, "Method Not Allowed\n"},
-		{"POST", "/nothing", identity, 404, "404 page not found\n"},
-	} {
-		if code, text := ask(h, step.method, step.path, step.body); code != step.code || text != step.text {
-			t.Errorf("step %d, %s %s %s: %d %q", i, step.method, step.path, step.body, code, text)
-		}
-	}
-}
-
 func TestTheTaskAPIIsThatOfFlagger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -76,12 +41,22 @@ func TestTheTaskAPIIsThatOfFlagger(t *testing.T) {
 			with(``):                  {400, "metadata is empty"},
 			with(`"cmd": 5`):          {400, "read the payload"},
 			identity:                  {400, "metadata is empty"},
+			`{}`:                      {400, "name is empty: it must be that of a canary; namespace is empty: it must be that of the canary"},
+			`{"name": "podinfo"`:      {400, "read the payload: unexpected end of JSON input"},
 			strings.Replace(identity, "test", "prod", 1):                                {403, "Forbidden"},
 			`{"name": "` + strings.Repeat("x", mostPayload) + `", "namespace": "test"}`: {413, "read the payload"},
 		} {
 			code, text := ask(h, "POST", "/", body)
 			if code != want.code || !strings.Contains(text, want.text) || (want.text == "" && text != "") {
 				t.Errorf("%.200s: %d %q", body, code, text)
+			}
+		}
+		for _, other := range []struct {
+			method, path string
+			code         int
+		}{{"GET", "/", 405}, {"POST", "/gate/approve", 404}} {
+			if code, text := ask(h, other.method, other.path, identity); code != other.code {
+				t.Errorf("%s %s: %d %q", other.method, other.path, code, text)
 			}
 		}
 		tester.Wait()
