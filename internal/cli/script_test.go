@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 	}
 	commands := clusterCommands()
 	maps.Copy(commands, forgeCommands())
+	maps.Copy(commands, serveCommands())
 	commands["exits"] = exits
 	commands["step"] = actionStep
 	commands["json"] = jsonDocument

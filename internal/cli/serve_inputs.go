@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"regexp"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/penstock-dev/penstock/internal/loadtest"
+	"github.com/penstock-dev/penstock/internal/server"
+)
+
+// gateTokenLength is the least length of a token of the gates, which can be guessed at as fast as the network allows.
+const gateTokenLength = 16
+
+// serveInputs are the inputs of a server.
+type serveInputs struct {
+	clusterInputs
+	hookInputs
+	serveLogInputs
+	Address         string   `input:"address" default:":8080" help:"address to listen on, such as :8080 or 127.0.0.1:8080; with the port 0 the system chooses one"`
+	Data            string   `input:"data" help:"file that keeps the gates, for one replica without a cluster; default: ConfigMaps in the cluster"`
+	Namespaces      []string `input:"serve-namespace" help:"namespace whose canaries have their gates here; may be repeated; default: the one of --namespace, or with --data all"`
+	GateTokens      []string `input:"gate-token" help:"token without which no gate is told, opened or closed, and no task is run; may be repeated; default: everybody may"`
+	GateTokenFiles  []string `input:"gate-token-file" help:"file with such tokens, one a line; may be repeated"`
+	LoadTester      bool     `input:"load-tester" help:"run the tasks of Flagger's load tester"`
+	LoadTesterAllow string   `input:"load-tester-namespace-allow" help:"regular expression that the namespaces of canaries and targets of tasks have to match; default: all"`
+	LoadTesterShell bool     `input:"load-tester-shell" help:"let tasks start processes (bash, helm, kubectl); whoever may write a Canary can then run anything here"`
+}
+
+// serveLogInputs say what the log looks like.
+type serveLogInputs struct {
+	LogFormat string `input:"log-format" default:"auto" help:"text, json, or auto (text on a terminal, else json)"`
+	LogLevel  string `input:"log-level" default:"info" help:"the least important lines to write: debug, info, warn or error"`
+}
+
+// serving is what the inputs say, checked.
+type serving struct {
+	address    string
+	data       string
+	tokens     server.GateTokens
+	namespaces []string          // empty: with --data all, else the cluster's
+	tester     *loadtest.Options // nil without a load tester
+	hooks      hooks
+	log        *slog.Logger
+}
+
+// parse reads the files of secrets, and returns all problems at once. Nothing is opened and nobody is asked.
+func (in *serveInputs) parse(a *App) (*serving, error) {
+	var p problems
+	out := &serving{address: in.Address, data: in.Data, namespaces: in.Namespaces}
+	p.add(checkListenAddress(in.Address))
+	if len(in.Namespaces) == 0 && in.Namespace != "" {
+		out.namespaces = []string{in.Namespace}
+	}
+	for _, namespace := range in.Namespaces {
+		if len(validation.IsDNS1123Label(namespace)) > 0 {
+			p.addf("serve-namespace: %q is no name of a namespace", namespace)
+		}
+	}
+	out.tokens = p.secrets(secretInput{name: "gate-token", texts: in.GateTokens, files: in.GateTokenFiles, least: gateTokenLength})
+	out.tester = in.parseTester(&p, len(out.tokens) > 0)
+	out.hooks = in.hookInputs.parse(&p)
+	var err error
+	out.log, err = a.logger(in.serveLogInputs)
+	p.add(err)
+	return out, p.err()
+}
+
+// parseTester returns the options of the load tester, nil when there is none.
+func (in *serveInputs) parseTester(p *problems, guarded bool) *loadtest.Options {
+	if !in.LoadTester {
+		if in.LoadTesterAllow != "" {
+			p.addf("load-tester-namespace-allow: there is no load tester; add --load-tester")
+		}
+		if in.LoadTesterShell {
+			p.addf("load-tester-shell: there is no load tester; add --load-tester")
+		}
+		return nil
+	}
+	options := &loadtest.Options{Exec: in.LoadTesterShell}
+	if in.LoadTesterShell && !guarded {
+		p.addf("load-tester-shell: everybody who reaches the server could run anything on it; give a --gate-token")
+	}
+	if in.LoadTesterAllow != "" {
+		var err error
+		if options.Namespaces, err = regexp.Compile(in.LoadTesterAllow); err != nil {
+			p.addf("load-tester-namespace-allow: %q is no regular expression (RE2): %w", in.LoadTesterAllow, err)
+		}
+	}
+	return options
+}
+
+func checkListenAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("address: %q is not an address such as :8080 or 127.0.0.1:8080", address)
+	}
+	return nil
+}
