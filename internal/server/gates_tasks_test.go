@@ -14,16 +14,18 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// pipes is a listener whose connections have no socket, so that time can be synthetic.
-type pipes struct {
+// gatePipes is a listener whose connections have no socket, so that time can be synthetic.
+type gatePipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+func newGatePipes() *gatePipes {
+	return &gatePipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
 
-func (p *pipes) Accept() (net.Conn, error) {
+func (p *gatePipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
 		return c, nil
@@ -32,19 +34,19 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+func (p *gatePipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *gatePipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+func (p *gatePipes) dial(context.Context, string, string) (net.Conn, error) {
 	here, there := net.Pipe()
 	p.conns <- there
 	return here, nil
 }
 
 // slowly serves a handler under a time for reading and writing, as the server does.
-func slowly(t *testing.T, h http.Handler) *pipes {
+func slowly(t *testing.T, h http.Handler) *gatePipes {
 	t.Helper()
-	p := newPipes()
+	p := newGatePipes()
 	s := &http.Server{Handler: h, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.Serve(p) }()
