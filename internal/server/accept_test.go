@@ -173,8 +173,7 @@ func examples(t *testing.T) []example {
 	return all
 }
 
-// TestExamples sends every payload of others through the router: those of GitHub as they are, and those that are about a
-// comment once more with a command in it.
+// TestExamples sends every payload of others through the router.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	config := sampleConfig()
