@@ -121,7 +121,7 @@ type example struct {
 	request func(id string) *http.Request
 }
 
-func examples(t *testing.T) []example {
+func examples(t testing.TB) []example {
 	t.Helper()
 	var all []example
 	file, err := os.Open("testdata/octokit.json.gz")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,7 +14,8 @@ import (
 
 // Limits of one delivery. Both platforms give up after 10 s: the body and the answer together stay below that.
 const (
-	bodyLimit     = 1 << 20 // both send up to 25 MB; what is read here is far smaller
+	bodyLimit     = 1 << 20  // both send up to 25 MB; what is read here is far smaller
+	firstRead     = 64 << 10 // bytes of memory that a promise of a body is given before any of it came
 	bodyTimeout   = 4 * time.Second
 	answerTimeout = 5 * time.Second
 	inFlightLimit = 256 // deliveries at once, and so how much of a flood is held in memory
@@ -71,7 +73,9 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery) ([]b
 	// An error means that the connection has no deadlines; then the one of the whole server holds.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(s.clock.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
+	var body bytes.Buffer
+	body.Grow(int(max(0, min(r.ContentLength, firstRead))) + bytes.MinRead)
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, bodyLimit))
 	_ = control.SetReadDeadline(time.Time{}) // or it would end the connection while the delivery is being stored
 	if err != nil {
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
@@ -82,12 +86,12 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery) ([]b
 		}
 		return nil, BodyUnreadable
 	}
-	secret, why := d.sender.prove(r.Header, body, s.clock.Now())
+	secret, why := d.sender.prove(r.Header, body.Bytes(), s.clock.Now())
 	if why != "" {
 		return nil, why
 	}
 	d.secret, d.event, d.id = secret, d.sender.event(r.Header), d.sender.id(r.Header)
-	return body, ""
+	return body.Bytes(), ""
 }
 
 // read finds out what a proved delivery is about.

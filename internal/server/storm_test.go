@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -227,34 +225,5 @@ func (s *storm) check(t *testing.T, path string) {
 	}
 	if events != stormDeliveries/2 || s.sent.Load() < stormDeliveries {
 		t.Errorf("%d events, %d sent", events, s.sent.Load())
-	}
-}
-
-// BenchmarkDeliveries verifies, stores and queues deliveries, 128 at once, with a file that is written through.
-// Run with -cpu 1.
-func BenchmarkDeliveries(b *testing.B) {
-	for name, padding := range map[string]int{"small": 0, "20KiB": 20 << 10} {
-		b.Run(name, func(b *testing.B) {
-			file := openFile(b, filepath.Join(b.TempDir(), "deliveries.db"))
-			defer file.Close()
-			config := sampleConfig()
-			config.Store = file
-			s := newServer(b, config)
-			body := comment(3, approve+"\n"+strings.Repeat("x", padding))
-			signature := fromGitHub(issueComment, "x", body).Header.Get("X-Hub-Signature-256")
-			var number atomic.Int64
-			b.SetParallelism(128)
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					r := unsigned(issueComment, fmt.Sprint("d-", number.Add(1)), body)
-					r.Header.Set("X-Hub-Signature-256", signature)
-					if answer := send(s, r); answer.Code != http.StatusAccepted {
-						b.Errorf("%d %s", answer.Code, answer.Body)
-					}
-				}
-			})
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
-		})
 	}
 }
