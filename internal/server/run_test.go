@@ -148,6 +148,7 @@ func TestAFailedLookIsTriedAgainAndStaysPending(t *testing.T) {
 		r := run(t, config)
 		r.deliver(fromGitHub(issueComment, "d-1", comment(3, approve)), http.StatusAccepted)
 		time.Sleep(time.Minute - time.Second)
+		synctest.Wait()
 		if got, want := fmt.Sprint(times), "[0s 1s 3s 7s]"; got != want {
 			t.Errorf("looked at %s, want %s", got, want)
 		}
@@ -241,6 +242,7 @@ func TestALookThatHangsIsEnded(t *testing.T) {
 		r := run(t, config)
 		r.deliver(fromGitHub(issueComment, "d-1", comment(3, approve)), http.StatusAccepted)
 		time.Sleep(12 * time.Second)
+		synctest.Wait()
 		if n := l.looks(); n != 2 {
 			t.Errorf("%d looks", n)
 		}
