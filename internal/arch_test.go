@@ -50,7 +50,6 @@ var packages = map[string]kind{
 	"internal/runner":    engine,
 	"internal/server":    engine, // webhooks, and the gate API of Flagger
 	"internal/follow":    engine, // follows a Flagger controller's rollout
-	"internal/server":    engine, // receives webhooks
 	"internal/rehearsal": engine,
 	"internal/cli":       wiring,
 	"cmd/penstock":       wiring,
