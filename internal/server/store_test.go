@@ -160,10 +160,13 @@ func TestAFileForgetsTheOldestDeliveriesOnly(t *testing.T) {
 	for n := range 25 {
 		commit(t, f, Batch{Add: []Delivery{numbered(n, 1)}})
 	}
-	for n, fresh := range map[int]bool{24: false, 15: false, 14: true} {
-		if r := commit(t, f, Batch{Add: []Delivery{numbered(n, 1)}}); r[0].New != fresh {
-			t.Errorf("delivery %d: %+v", n, r)
+	for _, n := range []int{24, 16, 15} { // the last ten
+		if r := commit(t, f, Batch{Add: []Delivery{numbered(n, 1)}}); r[0].New {
+			t.Errorf("delivery %d is forgotten", n)
 		}
+	}
+	if r := commit(t, f, Batch{Add: []Delivery{numbered(14, 1)}}); !r[0].New {
+		t.Error("delivery 14 is remembered")
 	}
 }
 
