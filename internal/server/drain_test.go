@@ -203,3 +203,28 @@ func TestWhatCannotBeLookedAtIsGivenUpAfterAWeek(t *testing.T) {
 		}
 	})
 }
+
+func TestAFloodIsTurnedAwayBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config, release := sampleConfig(), make(chan struct{})
+		config.Store.(*memory).enter = func() { <-release }
+		r := run(t, config)
+		answers := make(chan int, inFlightLimit)
+		for i := range inFlightLimit {
+			go func() { answers <- send(r.Server, fromGitHub(issueComment, fmt.Sprint("d-", i), comment(i+1, approve))).Code }()
+		}
+		synctest.Wait()
+		answer := send(r.Server, fromGitHub(issueComment, "one more", comment(999, approve)))
+		if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != retryAfter || r.get("/healthz") != 200 {
+			t.Errorf("one more: %d %v", answer.Code, answer.Header())
+		}
+		close(release)
+		for range inFlightLimit {
+			if code := <-answers; code != http.StatusAccepted {
+				t.Errorf("one of those before: %d", code)
+			}
+		}
+		r.deliver(fromGitHub(issueComment, "later", comment(999, approve)), http.StatusAccepted)
+	})
+}

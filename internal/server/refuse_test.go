@@ -91,7 +91,11 @@ func gitlabRefusals() map[string]refusalOf {
 	saved.Header.Set("X-Gitlab-Token", token)
 	moved := signed(rawKey, now)
 	moved.Header.Set("Webhook-Id", "k-2")
+	nameless := fromGitLab("Note Hook", "", body)
+	nameless = signedAt(nameless, rawKey, now, body)
+	nameless.Header.Set("Idempotency-Key", "k-3") // which is not signed
 	return map[string]refusalOf{
+		"signed without an id":                  {nameless, 401, WrongSignature},
 		"no token":                              {with(func(h http.Header) { h.Del("X-Gitlab-Token") }), 401, Unsigned},
 		"wrong token":                           {with(func(h http.Header) { h.Set("X-Gitlab-Token", token+"x") }), 401, WrongToken},
 		"two tokens":                            {with(func(h http.Header) { h.Add("X-Gitlab-Token", "guess") }), 401, WrongToken},
