@@ -212,7 +212,9 @@ func TestAFloodIsTurnedAwayBeforeItIsRead(t *testing.T) {
 		r := run(t, config)
 		answers := make(chan int, inFlightLimit)
 		for i := range inFlightLimit {
-			go func() { answers <- send(r.Server, fromGitHub(issueComment, fmt.Sprint("d-", i), comment(i+1, approve))).Code }()
+			go func() {
+				answers <- send(r.Server, fromGitHub(issueComment, fmt.Sprint("d-", i), comment(i+1, approve))).Code
+			}()
 		}
 		synctest.Wait()
 		answer := send(r.Server, fromGitHub(issueComment, "one more", comment(999, approve)))
