@@ -19,7 +19,6 @@ const (
 	earlierKey   = "earlier.json" // the log before this one, so that a ConfigMap never grows beyond what it can hold
 
 	decisionsLimit = 256 << 10 // bytes, at which a new log is begun
-	decisionsTries = 5         // of a write that others get in the way of
 )
 
 // Decisions keeps the log of approvals of one canary in the ConfigMap penstock-<canary>-decisions. Writing is a
@@ -43,9 +42,9 @@ func (d *Decisions) name() string { return manifest.DecisionsName(d.canary) }
 func (d *Decisions) Update(ctx context.Context, add func(approval.Log) approval.Log) (approval.Log, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	var err error
-	for range decisionsTries {
-		if err = d.read(ctx); err != nil {
+	for {
+		err := d.read(ctx)
+		if err != nil {
 			return approval.Log{}, err
 		}
 		next := add(d.log)
@@ -55,16 +54,14 @@ func (d *Decisions) Update(ctx context.Context, add func(approval.Log) approval.
 		if !next.Extends(d.log.Head) || len(next.Decisions) <= len(d.log.Decisions) {
 			return approval.Log{}, fmt.Errorf("%w: the decisions %q may only be added to", ErrRefused, d.name())
 		}
-		err = d.write(ctx, next)
-		if err == nil {
+		if err = d.write(ctx, next); err == nil {
 			d.log = next
 			return next, nil
 		}
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
-			break
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) || !giveWay(ctx) {
+			return approval.Log{}, fmt.Errorf("write the decisions %q: %w", d.name(), err)
 		}
 	}
-	return approval.Log{}, fmt.Errorf("write the decisions %q: %w", d.name(), err)
 }
 
 func (d *Decisions) read(ctx context.Context) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,8 +16,7 @@ import (
 )
 
 const (
-	gateOpen  = "open" // the value of an open gate; with any other, or none, it is closed
-	gateTries = 10     // of a write that other replicas get in the way of
+	gateOpen = "open" // the value of an open gate; with any other, or none, it is closed
 )
 
 // GateStore keeps gates in the ConfigMap penstock.gates of the canary's namespace, one key for each that is open, so that
@@ -72,10 +73,9 @@ func (s *GateStore) Set(ctx context.Context, g canary.Gate, open bool) error {
 	case <-ctx.Done():
 		return fmt.Errorf("write the %s: wait for the write before it: %w", g, ctx.Err())
 	}
-	var err error
-	for range gateTries {
-		var live *unstructured.Unstructured
-		if live, err = s.read(ctx, g); err != nil {
+	for {
+		live, err := s.read(ctx, g)
+		if err != nil {
 			return err
 		}
 		if isOpen(live, g) == open {
@@ -84,11 +84,22 @@ func (s *GateStore) Set(ctx context.Context, g canary.Gate, open bool) error {
 		if err = s.write(ctx, live, g, open); err == nil {
 			return nil
 		}
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
-			break
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) || !giveWay(ctx) {
+			return fmt.Errorf("write the %s to the ConfigMap %q: %w", g, manifest.GatesName, err)
 		}
 	}
-	return fmt.Errorf("write the %s to the ConfigMap %q: %w", g, manifest.GatesName, err)
+}
+
+// giveWay lets others write first, who were faster. It is false when there is no time left.
+func giveWay(ctx context.Context) bool {
+	timer := time.NewTimer(time.Millisecond + rand.N(20*time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // read returns the ConfigMap, or nil when there is none.

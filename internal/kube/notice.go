@@ -16,6 +16,7 @@ import (
 const (
 	noticeKey   = "notice.json"
 	noticeLabel = "penstock.dev/notice"
+	noticeTries = 5 // of a write that another run gets in the way of
 )
 
 // Board is where a run says at which gate it waits: the ConfigMap penstock-<canary>-gate. Whoever receives comments reads
@@ -42,7 +43,7 @@ func (b *Board) Post(ctx context.Context, n approval.Notice) error {
 	defer cancel()
 	n.Namespace, n.Canary = b.canary.Namespace, b.canary.Name
 	var text string
-	for range decisionsTries {
+	for range noticeTries {
 		epoch, held := b.fence()
 		if !held {
 			return ErrSuperseded
