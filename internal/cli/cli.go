@@ -89,6 +89,7 @@ func (a *App) root() *cobra.Command {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.AddCommand(a.runCommand(), a.finalizeCommand(), a.serveCommand(), a.rehearseCommand(), a.lintCommand(), a.renderCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.finalizeCommand(), a.rehearseCommand(), a.lintCommand(), a.statusCommand(), a.renderCommand(), a.versionCommand())
 	return root
 }
 

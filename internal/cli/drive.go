@@ -93,7 +93,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		}
 	}
 	id := runID()
-	record := rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, RunURL: d.runURL, Commit: d.commit}
+	record := rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, Image: world.Image(d.images), RunURL: d.runURL, Commit: d.commit}
 	var voters *voting
 	if d.approvals != nil {
 		people := d.approvals.over(d, id, hooks.hooks)

@@ -1,0 +1,169 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
+	"github.com/penstock-dev/penstock/internal/report"
+)
+
+// keptByPenstock selects the ConfigMaps that Penstock has written.
+const keptByPenstock = "app.kubernetes.io/managed-by=" + FieldManager
+
+// Whose says which canaries are meant.
+type Whose struct {
+	Namespace string // empty: of all namespaces
+	Canary    string // empty: all of them; one that is named takes no permission to list
+}
+
+// Standings reads what is kept about canaries, in the order of their names. Without the permission to read leases it is
+// not known which of them a run is at work on.
+func (c *Client) Standings(ctx context.Context, of Whose, now time.Time) ([]report.Standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var maps, leases []unstructured.Unstructured
+	var err error
+	if of.Canary != "" {
+		maps, leases, err = c.keptOf(ctx, of)
+	} else {
+		maps, leases, err = c.keptAll(ctx, of.Namespace)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return standings(maps, leases, now), nil
+}
+
+// keptOf reads the objects of one canary by their names. No leases at all means that they may not be read.
+func (c *Client) keptOf(ctx context.Context, of Whose) (maps, leases []unstructured.Unstructured, err error) {
+	named := &canary.Canary{}
+	named.Name, named.Namespace = of.Canary, of.Namespace
+	for _, name := range []string{ObjectName(named), manifest.DecisionsName(named)} {
+		live, err := c.get(ctx, configMapGVR, of.Namespace, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if live != nil {
+			maps = append(maps, *live)
+		}
+	}
+	lease, err := c.get(ctx, leaseGVR, of.Namespace, ObjectName(named))
+	switch {
+	case apierrors.IsForbidden(err):
+		return maps, nil, nil
+	case err != nil:
+		return nil, nil, err
+	case lease == nil:
+		return maps, []unstructured.Unstructured{}, nil
+	}
+	return maps, []unstructured.Unstructured{*lease}, nil
+}
+
+func (c *Client) keptAll(ctx context.Context, namespace string) (maps, leases []unstructured.Unstructured, err error) {
+	if maps, err = c.listKept(ctx, configMapGVR, namespace, keptByPenstock); err != nil {
+		return nil, nil, err
+	}
+	leases, err = c.listKept(ctx, leaseGVR, namespace, "")
+	if apierrors.IsForbidden(err) {
+		return maps, nil, nil
+	}
+	return maps, leases, err
+}
+
+func (c *Client) listKept(ctx context.Context, gvr schema.GroupVersionResource, namespace, labels string) ([]unstructured.Unstructured, error) {
+	all := []unstructured.Unstructured{}
+	options := metav1.ListOptions{LabelSelector: labels, Limit: 200}
+	for {
+		var page *unstructured.UnstructuredList
+		err := persist(ctx, func(ctx context.Context) (err error) {
+			page, err = c.dynamic.Resource(gvr).Namespace(namespace).List(ctx, options)
+			return err
+		})
+		where := "all namespaces"
+		if namespace != "" {
+			where = fmt.Sprintf("namespace %q", namespace)
+		}
+		switch {
+		case err != nil && permanent(err):
+			return nil, fmt.Errorf("%w: list the %s of %s: %w", ErrRefused, gvr.Resource, where, err)
+		case err != nil:
+			return nil, fmt.Errorf("list the %s of %s at %s: %w", gvr.Resource, where, c.Host, err)
+		}
+		all = append(all, page.Items...)
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return all, nil
+		}
+	}
+}
+
+// standings puts together what belongs to one canary. No leases, as opposed to an empty list of them, means that they may
+// not be read.
+func standings(maps, leases []unstructured.Unstructured, now time.Time) []report.Standing {
+	byName := map[[2]string]*report.Standing{}
+	for i := range maps {
+		o := &maps[i]
+		name, ours := strings.CutPrefix(o.GetName(), "penstock-")
+		text, recorded, _ := unstructured.NestedString(o.Object, "data", recordKey)
+		if !ours || !recorded {
+			continue
+		}
+		s := &report.Standing{Canary: name, Namespace: o.GetNamespace()}
+		if err := json.Unmarshal([]byte(text), &s.Record); err != nil {
+			s.Problem = fmt.Sprintf("the %s of the ConfigMap %q is damaged: %v", recordKey, o.GetName(), err)
+		}
+		byName[[2]string{s.Namespace, s.Canary}] = s
+	}
+	for i := range maps {
+		name := strings.TrimSuffix(strings.TrimPrefix(maps[i].GetName(), "penstock-"), "-decisions")
+		text, found, _ := unstructured.NestedString(maps[i].Object, "data", decisionsKey)
+		s := byName[[2]string{maps[i].GetNamespace(), name}]
+		if s == nil || !found {
+			continue
+		}
+		if err := json.Unmarshal([]byte(text), &s.Decisions); err != nil {
+			s.Problem = cmp.Or(s.Problem, fmt.Sprintf("the %s of the ConfigMap %q is damaged: %v", decisionsKey, maps[i].GetName(), err))
+		}
+	}
+	for i := range leases {
+		s := byName[[2]string{leases[i].GetNamespace(), strings.TrimPrefix(leases[i].GetName(), "penstock-")}]
+		if s != nil && strings.HasPrefix(leases[i].GetName(), "penstock-") {
+			s.Holder, s.HeldUntil = holder(&leases[i])
+		}
+	}
+	all := []report.Standing{}
+	for _, s := range byName {
+		if leases != nil {
+			s.Attend(now)
+		}
+		all = append(all, *s)
+	}
+	slices.SortFunc(all, func(a, b report.Standing) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Canary, b.Canary))
+	})
+	return all
+}
+
+// holder returns who holds a lease and until when, by the clock of whoever holds it.
+func holder(live *unstructured.Unstructured) (string, time.Time) {
+	var lease coordinationv1.Lease
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, &lease) != nil || lease.Spec.RenewTime == nil {
+		return "", time.Time{}
+	}
+	spec := &lease.Spec
+	return ptr.Deref(spec.HolderIdentity, ""), spec.RenewTime.Add(time.Duration(ptr.Deref(spec.LeaseDurationSeconds, 0)) * time.Second)
+}
