@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,24 +13,47 @@ import (
 )
 
 func (a *App) lintCommand() *cobra.Command {
-	var provider string
+	in := &lintInputs{}
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
-		Short: "Check canary files offline",
+		Short: "Check canary files, and with --cluster all that a run needs",
 		Long: `Check Canary, MetricTemplate and AlertProvider files without a cluster: fields, types, values and combinations,
 whether the traffic router can do what the strategy asks for, and whether every metric query parses.
-All problems of all files are listed at once. Exit codes: 0 no problem, 2 problems.`,
+All problems of all files are listed at once.
+
+With --cluster, everything is looked for that a run will need, and listed in one table with what to do about what is
+missing: permissions, CRDs, the target and its route, each metric with its present value, whether the server of each
+webhook answers, and what the token of the job may read. Nothing is changed, and no webhook is called.
+
+Exit codes: 0 no problem, 2 problems, 3 something could not be looked at.`,
+		Example: `  penstock lint deploy/
+  penstock lint deploy/canary.yaml --cluster -n shop`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.lint(args, provider) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd.Flags(), a.Getenv); err != nil {
+				return err
+			}
+			return a.lint(cmd.Context(), in, args)
+		},
 	}
-	cmd.Flags().StringVar(&provider, "provider", "", "traffic router of canaries that name none in spec.provider")
+	bind(cmd.Flags(), in)
 	return cmd
 }
 
-func (a *App) lint(args []string, provider string) error {
+func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
+	provider := in.Provider
+	if err := parseOutput(in.Output); err != nil {
+		return err
+	}
+	if in.Output != "" && !in.Cluster {
+		return badInput(fmt.Errorf("output: %q is for --cluster", in.Output))
+	}
 	set, err := a.read(args)
 	if err != nil {
 		return err
+	}
+	if in.Cluster {
+		return a.lintCluster(ctx, in, &set)
 	}
 	var problems []error
 	var unrouted []string

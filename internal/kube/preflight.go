@@ -31,23 +31,14 @@ func (w *World) Permissions() []Permission {
 func (w *World) Preflight(ctx context.Context) error { return w.require(ctx, w.Permissions()) }
 
 func (w *World) require(ctx context.Context, permissions []Permission) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	rules := map[string][]authorization.ResourceRule{}
+	all, err := w.client.granted(ctx, permissions)
+	if err != nil {
+		return err
+	}
 	var missing []error
-	for _, p := range permissions {
-		if _, asked := rules[p.Namespace]; !asked {
-			rules[p.Namespace] = w.client.rules(ctx, p.Namespace)
-		}
-		if slices.ContainsFunc(rules[p.Namespace], func(r authorization.ResourceRule) bool { return grants(r, p) }) {
-			continue
-		}
-		allowed, why, err := w.client.allowed(ctx, p)
-		if err != nil {
-			return fmt.Errorf("ask the cluster at %s for permissions: %w", w.client.Host, err)
-		}
-		if !allowed {
-			missing = append(missing, fmt.Errorf("no permission to %s%s", p, why))
+	for i := range all {
+		if !all[i].Allowed {
+			missing = append(missing, fmt.Errorf("no permission to %s%s", all[i].Permission, all[i].Why))
 		}
 	}
 	if len(missing) > 0 {
