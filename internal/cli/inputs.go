@@ -14,6 +14,7 @@ type clusterInputs struct {
 	KubeconfigData string `input:"kubeconfig-data" help:"the kubeconfig itself, as text or in base64, for a CI secret; in place of --kubeconfig"`
 	Context        string `input:"context" help:"context of the kubeconfig"`
 	Namespace      string `input:"namespace" short:"n" help:"namespace of canaries that name none; default: the context's"`
+	credentialInputs
 }
 
 // runInputs are the inputs of a run.

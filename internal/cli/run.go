@@ -207,8 +207,13 @@ func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (r
 }
 
 func (a *App) connect(in clusterInputs) (*kube.Client, error) {
+	credentials, err := a.credentials(in.credentialInputs)
+	if err != nil {
+		return nil, err
+	}
 	client, err := kube.Connect(kube.Options{
-		Kubeconfig: in.Kubeconfig, KubeconfigData: in.KubeconfigData, Context: in.Context, Namespace: in.Namespace,
+		Credentials: credentials,
+		Kubeconfig:  in.Kubeconfig, KubeconfigData: in.KubeconfigData, Context: in.Context, Namespace: in.Namespace,
 		UserAgent: "penstock/" + a.Version,
 	})
 	if err != nil {

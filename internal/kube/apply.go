@@ -245,7 +245,7 @@ func merge(a, b map[string]any) {
 // permanent reports whether trying again cannot help.
 func permanent(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsInvalid(err) ||
-		apierrors.IsBadRequest(err) || apierrors.IsMethodNotSupported(err)
+		apierrors.IsBadRequest(err) || apierrors.IsMethodNotSupported(err) || errors.Is(err, errBadToken)
 }
 
 // served says in plain words that a kind of object is not served.

@@ -29,6 +29,7 @@ type Options struct {
 	Context        string
 	Namespace      string // empty: the context's
 	UserAgent      string
+	Credentials    Credentials
 }
 
 // Client talks to one cluster.
@@ -41,13 +42,16 @@ type Client struct {
 
 // Connect reads the configuration; it does not talk to the cluster yet.
 func Connect(o Options) (*Client, error) {
+	if err := o.Credentials.check(); err != nil {
+		return nil, err
+	}
 	loader, err := o.loader()
 	if err != nil {
 		return nil, err
 	}
 	config, err := loader.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return nil, errors.New("there is no kubeconfig; give --kubeconfig or --kubeconfig-data (a CI secret that is not set is empty)")
+		return nil, errors.New("there is no kubeconfig; give --kubeconfig, --kubeconfig-data or --server (a CI secret that is not set is empty)")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
@@ -56,6 +60,9 @@ func Connect(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the namespace of the kubeconfig: %w", err)
 	}
+	if err := o.Credentials.identify(config); err != nil {
+		return nil, err
+	}
 	config.UserAgent = o.UserAgent
 	return New(config, namespace)
 }
@@ -63,6 +70,7 @@ func Connect(o Options) (*Client, error) {
 func (o Options) loader() (clientcmd.ClientConfig, error) {
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
 	overrides.Context.Namespace = o.Namespace
+	o.Credentials.override(overrides)
 	if o.KubeconfigData == "" {
 		rules := clientcmd.NewDefaultClientConfigLoadingRules()
 		rules.ExplicitPath = o.Kubeconfig
