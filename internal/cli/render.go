@@ -13,6 +13,6 @@ and nothing is applied.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	cmd.AddCommand(a.renderRBACCommand(), a.renderCRDsCommand())
+	cmd.AddCommand(a.renderRBACCommand(), a.renderCRDsCommand(), a.renderServerCommand())
 	return cmd
 }
