@@ -57,7 +57,7 @@ func (b *ballot) settle(g Gate, p Policy, gate string) bool {
 	if !b.counted || classOf(b.Verb) != Mutating {
 		return true
 	}
-	b.groups = p.groupsOf(b.Actor.ID, b.Permission)
+	b.groups = p.groupsFor(b.Platform, b.Actor.ID, b.Permission)
 	for _, d := range b.sights {
 		switch {
 		case d.Reason.changed() || d.BodyHash != b.BodyHash || d.Actor.ID != b.Actor.ID:
@@ -65,7 +65,7 @@ func (b *ballot) settle(g Gate, p Policy, gate string) bool {
 			return true
 		case isVote(d.Verb) && d.Gate != gate:
 		case d.Counted:
-			in := p.groupsOf(d.Actor.ID, d.Permission)
+			in := p.groupsFor(d.Platform, d.Actor.ID, d.Permission)
 			b.groups = slices.DeleteFunc(b.groups, func(i int) bool { return !slices.Contains(in, i) })
 		case d.Reason.passing() || !isVote(d.Verb) && (d.Reason == WrongTarget || d.Reason == WrongRevision):
 			// The same words, seen when another gate waited.

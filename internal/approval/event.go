@@ -42,6 +42,7 @@ type Via string
 const (
 	Webhook Via = "webhook"
 	Poll    Via = "poll"
+	Direct  Via = "direct" // said to the cluster itself
 )
 
 // Source is where a comment stands.

@@ -23,6 +23,9 @@ type Policy struct {
 	// NonceOptional accepts approvals that name no target while exactly one gate is open on the change.
 	NonceOptional bool `json:"nonceOptional"`
 	Reviews       bool `json:"reviews"` // reviews of exactly the rolled-out commit are votes
+	// Operators lets those approve who may write the decisions in the cluster. They count in any group. Their brakes count
+	// without it.
+	Operators bool `json:"operators,omitempty"`
 }
 
 // Group is some people of whom some must approve. Somebody is in it by any of the three ways.

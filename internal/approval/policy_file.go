@@ -32,6 +32,7 @@ func ParsePolicy(file []byte) (Policy, error) {
 		"onExpiry":     func(path string, v any) { r.outcome(path, v, &p.OnExpiry) },
 		"onTamper":     func(path string, v any) { r.outcome(path, v, &p.OnTamper) },
 		"survivesPush": func(path string, v any) { r.boolean(path, v, &p.SurvivesPush) },
+		"operators":    func(path string, v any) { r.boolean(path, v, &p.Operators) },
 		"reviews":      func(path string, v any) { r.boolean(path, v, &p.Reviews) },
 		"requireNonce": func(path string, v any) {
 			need := !p.NonceOptional

@@ -93,6 +93,6 @@ func noise(p Policy, d Decision) bool {
 	case Bot, ViaApp, WrongRepository, WrongChange, ClosedUnmerged, Incomplete, NotEligible:
 		return true
 	default:
-		return d.Permission.Known && len(p.groupsOf(d.Actor.ID, d.Permission)) == 0
+		return d.Permission.Known && len(p.groupsFor(d.Platform, d.Actor.ID, d.Permission)) == 0
 	}
 }

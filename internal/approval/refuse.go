@@ -36,7 +36,7 @@ func refuse(g Gate, p Policy, e Event) Reason {
 
 func misplaced(g Gate, _ Policy, e Event) Reason {
 	switch {
-	case e.Platform != g.Platform || e.Repository != g.Repository || g.Platform == "" || g.Repository == 0:
+	case e.Platform != g.Platform && e.Platform != Kubernetes || e.Repository != g.Repository || g.Platform == "" || g.Repository == 0:
 		return WrongRepository
 	case e.Change != g.Change || g.Change == 0:
 		return WrongChange
@@ -149,8 +149,11 @@ func notAllowed(p Policy, info VerbInfo, e Event) Reason {
 	if !e.Live.Known {
 		return PermissionUnknown
 	}
-	if len(p.groupsOf(e.Actor.ID, e.Live)) > 0 {
+	if len(p.groupsFor(e.Platform, e.Actor.ID, e.Live)) > 0 {
 		return ""
+	}
+	if info.Class == Brake && e.Platform == Kubernetes {
+		return "" // whoever may write the decisions may do more than stop a rollout
 	}
 	if info.Class == Brake && e.Live.Role > RoleNone && e.Live.Role >= p.Brakes.MinRole {
 		return ""

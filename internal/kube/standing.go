@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
+	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/report"
@@ -53,7 +54,7 @@ func (c *Client) Standings(ctx context.Context, of Whose, now time.Time) ([]repo
 func (c *Client) keptOf(ctx context.Context, of Whose) (maps, leases []unstructured.Unstructured, err error) {
 	named := &canary.Canary{}
 	named.Name, named.Namespace = of.Canary, of.Namespace
-	for _, name := range []string{ObjectName(named), manifest.DecisionsName(named)} {
+	for _, name := range []string{ObjectName(named), manifest.DecisionsName(named), manifest.GateName(named)} {
 		live, err := c.get(ctx, configMapGVR, of.Namespace, name)
 		if err != nil {
 			return nil, nil, err
@@ -139,6 +140,12 @@ func standings(maps, leases []unstructured.Unstructured, now time.Time) []report
 			s.Problem = cmp.Or(s.Problem, fmt.Sprintf("the %s of the ConfigMap %q is damaged: %v", decisionsKey, maps[i].GetName(), err))
 		}
 	}
+	for i := range maps {
+		s := byName[[2]string{maps[i].GetNamespace(), strings.TrimSuffix(strings.TrimPrefix(maps[i].GetName(), "penstock-"), "-gate")}]
+		if _, noticed, _ := unstructured.NestedString(maps[i].Object, "data", noticeKey); s != nil && noticed {
+			listening(s, &maps[i], now)
+		}
+	}
 	for i := range leases {
 		s := byName[[2]string{leases[i].GetNamespace(), strings.TrimPrefix(leases[i].GetName(), "penstock-")}]
 		if s != nil && strings.HasPrefix(leases[i].GetName(), "penstock-") {
@@ -156,6 +163,29 @@ func standings(maps, leases []unstructured.Unstructured, now time.Time) []report
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Canary, b.Canary))
 	})
 	return all
+}
+
+// listening fills in at which gate the run waits for people, if it does.
+func listening(s *report.Standing, object *unstructured.Unstructured, now time.Time) {
+	n, err := noticeIn(object)
+	if err != nil {
+		s.Problem = cmp.Or(s.Problem, err.Error())
+		return
+	}
+	if n.Over || n.Gate.Rollout != s.Record.ID {
+		return
+	}
+	verdict := approval.Judge(n.Gate, n.Policy, s.Decisions, now)
+	s.Notice, s.Lacks = &n, verdict.Missing
+	line := func(verb approval.Verb) string {
+		return strings.Join([]string{cmp.Or(n.Prefix, approval.DefaultPrefix), string(verb), n.Gate.Target().String()}, " ")
+	}
+	switch {
+	case verdict.Paused:
+		s.Gate = &report.Gate{Name: "pause", Command: line(approval.Resume)}
+	case !n.Gate.OpenedAt.IsZero() && !verdict.Open:
+		s.Gate = &report.Gate{Name: n.Gate.Name, Command: line(approval.Approve), Until: n.Gate.ExpiresAt}
+	}
 }
 
 // holder returns who holds a lease and until when, by the clock of whoever holds it.

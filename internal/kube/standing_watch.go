@@ -97,6 +97,7 @@ func watchesOf(of Whose) []keptWatch {
 	return []keptWatch{
 		{configMapGVR, only(ObjectName(named))},
 		{configMapGVR, only(manifest.DecisionsName(named))},
+		{configMapGVR, only(manifest.GateName(named))},
 		{leaseGVR, only(ObjectName(named))},
 	}
 }

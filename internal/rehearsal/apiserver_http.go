@@ -50,6 +50,10 @@ func (a *API) serve(w http.ResponseWriter, r APIRequest, hooks apiHooks) {
 		answer(w, http.StatusCreated)(reviewAccess(r, hooks))
 		return
 	}
+	if isSelfReview(r) {
+		writeJSON(w, http.StatusCreated, reviewSelf(r))
+		return
+	}
 	k, err := a.kindOf(r.Resource)
 	if err == nil && r.Namespace == "" && k.Namespaced && (r.Name != "" || r.Verb == "create") {
 		err = notServed()

@@ -108,6 +108,9 @@ func (l Look) describeGate(s *Standing, now time.Time) string {
 	if who := l.text(gate.Who); who != "" {
 		lines = append(lines, "  may approve:  "+who)
 	}
+	for _, lacking := range s.Lacks {
+		lines = append(lines, "  lacks:        "+l.text(lacking))
+	}
 	if !gate.Until.IsZero() {
 		lines = append(lines, "  until:        "+gate.Until.UTC().Format(time.RFC3339))
 	}

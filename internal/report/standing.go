@@ -28,6 +28,9 @@ type Standing struct {
 	HeldUntil time.Time    `json:"heldUntil,omitzero"`    // when the lease may be taken over, unless it is renewed
 	Decisions approval.Log `json:"decisions,omitzero"`    // as kept; see approval.Verify
 	Gate      *Gate        `json:"waitingGate,omitempty"` // what the run has said about the gate at which it waits
+	Lacks     []string     `json:"lacks,omitempty"`       // what that gate still lacks, in words
+
+	Notice *approval.Notice `json:"-"` // by which operators speak to the run; nil when it listens to nobody
 }
 
 // Attendance says whether a run is at work.
@@ -70,6 +73,14 @@ func (s *Standing) step() string {
 		return fmt.Sprintf("%d/%d", s.Record.Status.Step, s.Record.History[n-1].Steps)
 	}
 	return strconv.Itoa(s.Record.Status.Step)
+}
+
+// gate is what people wait for, or the gate of the record.
+func (s *Standing) gate() string {
+	if s.Gate != nil {
+		return s.Gate.Name
+	}
+	return string(s.Record.Status.Gate)
 }
 
 func (s *Standing) attendance() string {
@@ -127,7 +138,7 @@ func RenderStandings(all []Standing, o ListOptions) string {
 func (s *Standing) cells(o ListOptions) []string {
 	r := &s.Record
 	cells := []string{
-		Clean(s.Canary), s.state(), percent(r.Status.Weight), s.step(), strconv.Itoa(r.Status.Failed), orNone(string(r.Status.Gate)),
+		Clean(s.Canary), s.state(), percent(r.Status.Weight), s.step(), strconv.Itoa(r.Status.Failed), orNone(s.gate()),
 		s.attendance(), age(r.Started, o.Now), orNone(r.Image),
 	}
 	if o.Namespaces {
