@@ -88,8 +88,7 @@ func (a *App) root() *cobra.Command {
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
-	root.AddCommand(a.runCommand(), a.finalizeCommand(), a.serveCommand(), a.rehearseCommand(), a.lintCommand(), a.renderCommand(), a.versionCommand())
-	root.AddCommand(a.runCommand(), a.finalizeCommand(), a.rehearseCommand(), a.lintCommand(), a.statusCommand(), a.renderCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.finalizeCommand(), a.serveCommand(), a.rehearseCommand(), a.lintCommand(), a.statusCommand(), a.renderCommand(), a.versionCommand())
 	root.AddCommand(a.operatorCommands()...)
 	return root
 }
