@@ -6,7 +6,7 @@ import (
 )
 
 // Check reports, as a *ProblemsError, what is wrong between the objects of the set: two with the same kind, namespace
-// and name, and two canaries with one target or one Service. An empty namespace is a namespace of its own.
+// and name, two canaries with one target or one Service, and comparisons that do not fit their canary. An empty namespace is a namespace of its own.
 func (s *Set) Check() error {
 	var out problems
 	s.check(&out)
@@ -15,6 +15,7 @@ func (s *Set) Check() error {
 
 func (s *Set) check(out *problems) {
 	s.checkNames(out)
+	s.checkComparisons(out)
 	targets, services := map[string]*Canary{}, map[string]*Canary{}
 	for _, c := range s.Canaries {
 		ref := c.Spec.TargetRef
@@ -73,6 +74,9 @@ func (s *Set) checkNames(out *problems) {
 	}
 	for _, p := range s.Providers {
 		visit(group, kindProvider, p.Namespace, p.Name, p)
+	}
+	for _, x := range s.Comparisons {
+		visit("penstock.dev", kindComparison, x.Namespace, x.Name, x)
 	}
 	for _, o := range s.Others {
 		visit(o.GroupVersionKind().Group, o.GetKind(), o.GetNamespace(), o.GetName(), o)

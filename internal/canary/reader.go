@@ -16,6 +16,8 @@ const (
 	kindCanary   = "Canary"
 	kindTemplate = "MetricTemplate"
 	kindProvider = "AlertProvider"
+
+	kindComparison = "Comparison" // of ComparisonVersion
 )
 
 // reader fills a set from files.
@@ -77,6 +79,8 @@ func (r *reader) node(file string, doc document, inherited identity) {
 	case group == "kustomize.config.k8s.io":
 	case isFlagger(group, id.kind):
 		r.flagger(d, doc.root, id)
+	case group == "penstock.dev":
+		r.own(d, doc.root, id)
 	default:
 		r.other(d, doc.root, id)
 	}
@@ -147,6 +151,23 @@ func (r *reader) flagger(d *decoder, root *yaml.Node, id identity) {
 	default:
 		d.report(keyOf(root, "kind"), "kind", fmt.Sprintf("%q is not a kind of %s; allowed are %s%s",
 			short(id.kind), APIVersion, strings.Join(kinds, ", "), didYouMean(id.kind, kinds)))
+	}
+}
+
+// own reads a resource of Penstock itself.
+func (r *reader) own(d *decoder, root *yaml.Node, id identity) {
+	if id.apiVersion != ComparisonVersion {
+		d.src.broken["apiVersion"] = true
+		d.report(keyOf(root, "apiVersion"), "apiVersion", fmt.Sprintf("%q is not an API version of Penstock; write %s", short(id.apiVersion), ComparisonVersion))
+	}
+	if id.kind != kindComparison {
+		d.report(keyOf(root, "kind"), "kind", fmt.Sprintf("%q is not a kind of %s; allowed is %s", short(id.kind), ComparisonVersion, kindComparison))
+		return
+	}
+	if x := new(Comparison); d.into(root, x, id) {
+		r.set.Comparisons = append(r.set.Comparisons, x)
+		r.keep(x, d.src)
+		validateComparison(d.validator(), x)
 	}
 }
 

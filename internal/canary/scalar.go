@@ -164,7 +164,7 @@ func wanted(t reflect.Type) string {
 // durationFields are the texts that people write as bare numbers.
 var durationFields = []string{
 	"interval", "timeout", "backendTimeout", "perTryTimeout", "idleTimeout", "connectTimeout", "baseEjectionTime", "maxAge", "ttl",
-	"warmupDurationSecs",
+	"warmupDurationSecs", "sampleInterval",
 }
 
 // mismatch reports a value of a wrong type.

@@ -17,6 +17,8 @@ type Set struct {
 	Providers []*AlertProvider
 	Others    []*unstructured.Unstructured // every other object of Kubernetes
 
+	Comparisons []*Comparison
+
 	sources map[any]*source
 }
 
@@ -43,7 +45,7 @@ func (s *Set) Origin(object any) (file string, line int) {
 	return src.file, src.find("").line
 }
 
-// DefaultNamespace puts the canaries, templates and alert providers without a namespace into ns. Check must follow: a
+// DefaultNamespace puts the canaries, templates, alert providers and comparisons without a namespace into ns. Check must follow: a
 // name that was free may be taken there. The other objects are left alone, for some kinds have no namespace.
 func (s *Set) DefaultNamespace(ns string) {
 	for _, c := range s.Canaries {
@@ -54,6 +56,9 @@ func (s *Set) DefaultNamespace(ns string) {
 	}
 	for _, p := range s.Providers {
 		p.Namespace = or(p.Namespace, ns)
+	}
+	for _, x := range s.Comparisons {
+		x.Namespace = or(x.Namespace, ns)
 	}
 }
 

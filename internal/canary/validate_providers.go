@@ -47,7 +47,7 @@ func validateTemplate(v *validator, t *MetricTemplate) {
 	}
 	v.secretRef(path, p.SecretRef)
 	if v.required("spec.query", strings.TrimSpace(t.Spec.Query), "the query to run") {
-		v.query(t.Spec.Query)
+		v.query("spec.query", t.Spec.Query)
 	}
 }
 
@@ -61,7 +61,7 @@ func (v *validator) secretRef(path string, ref *SecretRef) {
 var templateError = regexp.MustCompile(`^template: query:(\d+):(?:\d+:)? ?`)
 
 // query checks that a query is a template that can be filled.
-func (v *validator) query(text string) {
+func (v *validator) query(path, text string) {
 	functions := template.FuncMap{}
 	for _, name := range TemplateFunctions() {
 		functions[name] = func() string { return "" }
@@ -78,7 +78,7 @@ func (v *validator) query(text string) {
 		name = strings.Trim(strings.TrimSuffix(name, " not defined"), `"`)
 		message = fmt.Sprintf("there is no function %q; allowed are %s%s", name, strings.Join(TemplateFunctions(), ", "), didYouMean(name, TemplateFunctions()))
 	}
-	v.bad("spec.query", text, fmt.Sprintf("line %s of the query is not a valid template: %s", line, message))
+	v.bad(path, text, fmt.Sprintf("line %s of the query is not a valid template: %s", line, message))
 }
 
 func validateProvider(v *validator, p *AlertProvider) {
