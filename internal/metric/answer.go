@@ -15,15 +15,17 @@ const (
 	Number                    // one finite number
 	NoData                    // no series, or nothing but NaN
 	Several                   // more than one series
+	Row                       // finite numbers over time, at least one
 )
 
 // Answer is what a provider said of one query.
 type Answer struct {
 	Outcome Outcome
-	Value   float64 // when Outcome is Number
-	Raw     string  // what came back, capped and printable
-	Message string  // when Outcome is not Number: what is wrong, as one line
-	Lasting bool    // the query itself is wrong: asking again will not help
+	Value   float64   // when Outcome is Number
+	Row     []float64 // when Outcome is Row; what was NaN is left out
+	Raw     string    // what came back, capped and printable
+	Message string    // when Outcome is not Number: what is wrong, as one line
+	Lasting bool      // the query itself is wrong: asking again will not help
 }
 
 // maxRaw is how many bytes of a foreign answer are shown.

@@ -32,6 +32,7 @@ var apisix = func() Builtin {
 			}, app(s)...)
 		},
 	}.builtin()
+	b = together(b)
 	b.SuccessMeans = "requests to primary and canary, not answered by a 5xx"
 	return b
 }()

@@ -21,6 +21,9 @@ type Builtin struct {
 	SuccessMeans  string // which requests are counted, in words; empty for those that went to the canary
 	Count         string // template of a query that answers the number of requests in the window
 
+	// ofPrimary turns a query for the canary into the same query for the primary; nil where the metrics cannot tell.
+	ofPrimary *strings.Replacer
+
 	// Request returns what one finished request adds to the metrics that are scraped with this router, the app's own
 	// included. A store that sees a series for the first time has to write a zero before it: to PromQL, a counter that
 	// begins at one has not increased.

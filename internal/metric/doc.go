@@ -7,6 +7,7 @@
 //	Parse   status, body            -> answer
 //	Judge   check, answer           -> rollout.CheckResult
 //	Enough  check, result, count    -> rollout.CheckResult   too few requests are no data
+//	Compare check, two rows         -> rollout.CheckResult   the canary against the primary
 //	Clues   query                   -> what must exist for it to have an answer
 //
 // An answer is one number or it is not a pass: no data, several series and an unreadable answer are told apart and shown

@@ -8,4 +8,5 @@ var gatewayAPI = Builtin{
 	DurationMeans: kubernetes.DurationMeans,
 	Count:         kubernetes.Count,
 	Request:       app,
+	ofPrimary:     byTarget,
 }

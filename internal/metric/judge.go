@@ -17,12 +17,14 @@ type Check struct {
 	Secret   *SecretRef
 	Query    string // rendered
 	Interval time.Duration
-	Min, Max *float64 // both included; at least one is set
+	Min, Max *float64 // both included; at least one is set, or Versus
 	Unit     string   // "%", "ms" or empty
 	Means    string   // what the value is, in words; empty for queries of the user
 
 	Count   string  // rendered query for the number of requests in the window; empty when nobody asks for a number
 	AtLeast float64 // requests below which the check has no data
+
+	Versus *Versus // the canary is held to the primary; nil: to Min and Max
 }
 
 // SecretRef names the Secret that holds the credentials of a provider.
@@ -49,7 +51,7 @@ func Judge(c Check, a Answer) rollout.CheckResult {
 	case NoData:
 		r.Verdict = rollout.NoData
 		r.Message += "; " + c.bounds() + " is asked for"
-	case Several, Unreadable:
+	case Several, Unreadable, Row:
 	}
 	if r.Message == "" {
 		r.Message = "there is no answer"
@@ -76,6 +78,8 @@ func (c Check) hold(v float64) (rollout.Verdict, string) {
 // bounds returns what is asked of the value, such as "at least 99 %".
 func (c Check) bounds() string {
 	switch {
+	case c.Versus != nil:
+		return "no worse than the primary by more than " + c.tolerated()
 	case c.Min != nil && c.Max != nil:
 		return "between " + c.unit(exact(*c.Min)) + " and " + c.unit(exact(*c.Max))
 	case c.Min != nil:

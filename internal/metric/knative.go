@@ -15,16 +15,21 @@ func (c Check) Of(revision string) Check {
 	if revision != "" {
 		c.Query = strings.ReplaceAll(c.Query, lateRevision, revision)
 		c.Count = strings.ReplaceAll(c.Count, lateRevision, revision)
+		if c.Versus != nil {
+			versus := *c.Versus
+			versus.Query = strings.ReplaceAll(versus.Query, lateRevision, revision)
+			c.Versus = &versus
+		}
 	}
 	return c
 }
 
 // knative asks the metrics that Envoy, the gateway of Kourier, has of the canary's Revision. A route of Knative is a share of
 // one Revision, and bears its name.
-var knative = envoy(`envoy_cluster_name="{{ namespace }}/{{ route }}"`, func(s Served) map[string]string {
+var knative = together(envoy(`envoy_cluster_name="{{ namespace }}/{{ route }}"`, "", func(s Served) map[string]string {
 	revision := s.Target
 	if !s.Canary {
 		revision += "-primary"
 	}
 	return map[string]string{"envoy_cluster_name": s.Namespace + "/" + cmp.Or(s.Revision, revision)}
-})
+}))

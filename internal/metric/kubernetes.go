@@ -18,5 +18,6 @@ var kubernetes = Builtin{
 
 	Count: `sum(increase(http_request_duration_seconds_count{kubernetes_namespace="{{ namespace }}",kubernetes_pod_name=~"{{ pods }}"}[{{ interval }}]))`,
 
-	Request: app,
+	Request:   app,
+	ofPrimary: byTarget,
 }

@@ -17,6 +17,11 @@ func Lint(c Check) error {
 	if err := p.Lint(c.Query); err != nil {
 		return fmt.Errorf("metric %q: %w", c.Name, err)
 	}
+	if c.Versus != nil {
+		if err := p.Lint(c.Versus.Query); err != nil {
+			return fmt.Errorf("metric %q: primary: %w", c.Name, err)
+		}
+	}
 	return nil
 }
 

@@ -26,7 +26,8 @@ var nginx = Builtin{
 
 	Count: `sum(increase(nginx_ingress_controller_requests{namespace="{{ namespace }}",ingress="{{ ingress }}",canary!=""}[{{ interval }}]))`,
 
-	Request: nginxRequest,
+	Request:   nginxRequest,
+	ofPrimary: swap(`canary!=""`, `canary=""`),
 }
 
 func nginxRequest(s Served) []Sample {

@@ -1,6 +1,9 @@
 package metric
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
 // observed makes the builtin queries of a router that counts its answers by their code and measures how long they took.
 //
@@ -10,6 +13,7 @@ type observed struct {
 	counter  string // metric of the answers
 	bucket   string // metric of the durations, with _bucket
 	canary   string // labels that only the canary's own requests have, of both metrics
+	primary  string // labels that only the primary's own requests have; empty where nothing but the target's name differs
 	timed    string // further labels of the durations
 	failed   string // label of the failures
 	seconds  bool   // the durations are seconds, else milliseconds
@@ -30,6 +34,7 @@ func (o observed) builtin() Builtin {
 		DurationMeans: o.measures,
 		Count:         "sum(increase(" + all + "))",
 		Request:       o.request,
+		ofPrimary:     swap(o.canary, cmp.Or(o.primary, o.canary)),
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // prometheus asks the HTTP API of Prometheus, and of what speaks it too: Thanos, Mimir, Cortex, VictoriaMetrics.
 var prometheus = Provider{
-	Needs:   prometheusNeeds,
+	Needs: prometheusNeeds, Rows: true,
 	Request: prometheusRequest, Parse: prometheusParse, Lint: lintPromQL,
 	Clues: promQLClues, Names: prometheusNames, ParseNames: prometheusParseNames,
 }
@@ -25,6 +25,9 @@ var prometheusNeeds = Needs{Example: "http://prometheus:9090", User: true}
 const maxQueryURL = 4 << 10
 
 func prometheusRequest(s Source, q Query) (Request, error) {
+	if q.Every > 0 {
+		return prometheusRange(s, q)
+	}
 	// No time is sent: the server's own clock is the one that its samples were stamped with.
 	return prometheusCall(s, url.Values{"query": {q.Text}}, "query")
 }
@@ -86,7 +89,7 @@ type prometheusBody struct {
 	} `json:"data"`
 }
 
-func prometheusParse(_ Query, status int, body []byte) Answer {
+func prometheusParse(q Query, status int, body []byte) Answer {
 	raw := Shown(body)
 	var b prometheusBody
 	err := json.Unmarshal(body, &b)
@@ -104,6 +107,9 @@ func prometheusParse(_ Query, status int, body []byte) Answer {
 		return Answer{Raw: raw, Message: "this is not an answer of Prometheus: " + said(raw)}
 	}
 	a := prometheusResult(b.Data.Type, b.Data.Result)
+	if q.Every > 0 {
+		a = prometheusRow(b.Data.Type, b.Data.Result)
+	}
 	a.Raw = raw
 	if a.Outcome == Unreadable && a.Message == "" {
 		a.Message = fmt.Sprintf("the %s in the answer cannot be read: %s", b.Data.Type, said(raw))

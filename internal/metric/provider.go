@@ -33,6 +33,7 @@ type Query struct {
 	Text     string        // rendered
 	Interval time.Duration // the metric's window
 	Now      time.Time     // the end of the window; providers that answer "now" by themselves leave it out
+	Every    time.Duration // a row of samples is asked for, each of so much of the window; 0: one number
 }
 
 // from is the start of the window, at a whole second: no provider has finer points, and several round down themselves.
@@ -64,6 +65,9 @@ type Provider struct {
 	// Parse reads the answer to the Request that asked q: the HTTP status and the body. Of an answer with several points in
 	// time it takes the newest that lies wholly within the window of q; an answer with only others is NoData.
 	Parse func(q Query, status int, body []byte) Answer
+
+	// Rows says that Request and Parse know queries with Every.
+	Rows bool
 
 	// Lint checks a rendered query without asking anybody.
 	Lint func(query string) error

@@ -13,6 +13,7 @@ import (
 var skipper = observed{
 	counter: "skipper_response_duration_seconds_count", bucket: "skipper_serve_route_duration_seconds_bucket",
 	canary:   `route=~"kube(ew)?_{{ word namespace }}__{{ word ingress }}_canary__.*__{{ word service }}_canary(_[0-9]+)?"`,
+	primary:  `route=~"kube(ew)?_{{ word namespace }}__{{ word ingress }}_canary__.*__{{ word service }}_primary(_[0-9]+)?"`,
 	failed:   `code=~"5.."`,
 	seconds:  true,
 	measures: "99th percentile, as Skipper measures it (Flagger: mean)",

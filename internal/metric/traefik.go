@@ -9,6 +9,7 @@ import (
 var traefik = observed{
 	counter: "traefik_service_request_duration_seconds_count", bucket: "traefik_service_request_duration_seconds_bucket",
 	canary:   `service=~"{{ namespace }}-{{ service }}-canary-[0-9a-zA-Z-]+@kubernetescrd"`,
+	primary:  `service=~"{{ namespace }}-{{ service }}-primary-[0-9a-zA-Z-]+@kubernetescrd"`,
 	failed:   `code=~"5.."`,
 	seconds:  true,
 	measures: "99th percentile, as Traefik measures it",

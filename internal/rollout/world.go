@@ -138,4 +138,18 @@ type CheckResult struct {
 	Query   string   `json:"query,omitempty"`   // as sent
 	Raw     string   `json:"raw,omitempty"`     // what came back, capped
 	Message string   `json:"message,omitempty"` // why it is not a pass
+
+	Comparison *Comparison `json:"comparison,omitempty"` // of a check that holds the canary to the primary; nil for all others
+}
+
+// Comparison is what a check saw that holds the canary to the primary over the same window. Without enough samples it has
+// no more than the samples.
+type Comparison struct {
+	Measure string    `json:"measure,omitempty"` // median or mean: what the check's value is, and Value of the primary
+	Value   float64   `json:"value"`
+	P       float64   `json:"p"`      // probability of so large a difference by chance (Mann-Whitney U)
+	Effect  float64   `json:"effect"` // Cliff's delta: 1 when every sample of the canary is above every one of the primary
+	Canary  []float64 `json:"canary,omitempty"`
+	Primary []float64 `json:"primary,omitempty"`
+	Query   string    `json:"primaryQuery,omitempty"` // as sent
 }
