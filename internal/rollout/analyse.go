@@ -106,13 +106,17 @@ func checksFailed(in input) (Decision, bool) {
 	if !in.judged() {
 		return Decision{}, false
 	}
+	var waits *CheckResult
 	for i := range in.obs.Checks {
 		switch c := &in.obs.Checks[i]; {
-		case c.Verdict == Fail, c.Verdict == NoData && in.spec.OnNoData == NoDataFails:
+		case c.Verdict == Fail, c.Verdict == NoData && in.onNoData(c) == NoDataFails:
 			return in.failedCheck(CheckFailed, c.Message)
-		case c.Verdict == NoData && in.spec.OnNoData == NoDataHolds:
-			return in.noDataYet(c.Message)
+		case waits == nil && c.Verdict == NoData && in.onNoData(c) == NoDataHolds:
+			waits = c // what has failed counts first
 		}
+	}
+	if waits != nil {
+		return in.noDataYet(waits.Message)
 	}
 	return Decision{}, false
 }
@@ -130,7 +134,15 @@ func (in input) noDataYet(detail string) (Decision, bool) {
 
 // passes reports whether a check lets the rollout go on.
 func (in input) passes(c *CheckResult) bool {
-	return c.Verdict == Pass || c.Verdict == NoData && in.spec.OnNoData == NoDataPasses
+	return c.Verdict == Pass || c.Verdict == NoData && in.onNoData(c) == NoDataPasses
+}
+
+// onNoData is the policy of a check without data.
+func (in input) onNoData(c *CheckResult) Policy {
+	if own, ok := in.spec.Inconclusive[c.Name]; ok {
+		return own
+	}
+	return in.spec.OnNoData
 }
 
 // checksUnknown holds when an answer is missing. A check that could not be asked costs one of the failures that the

@@ -96,7 +96,7 @@ func probed(in input) (Decision, bool) {
 	}
 	for i := range in.obs.Checks {
 		if c := &in.obs.Checks[i]; !in.passes(c) {
-			if c.Verdict == NoData && in.spec.OnNoData == NoDataHolds {
+			if c.Verdict == NoData && in.onNoData(c) == NoDataHolds {
 				return in.noDataYet(c.Message)
 			}
 			return in.failedCheck(ProbeFailed, c.Message)

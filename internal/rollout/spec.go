@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/canary"
@@ -31,15 +32,16 @@ type Spec struct {
 
 	Hooks []canary.HookType // the types of webhooks that there are, each once
 
-	OnNoData      Policy        // what a check without data means
-	Consecutive   int           // failed checks in a row at which the rollout is rolled back; 0: only Threshold counts
-	HoldOnFailure bool          // a failed analysis leaves the traffic where it is, for a person to look
-	HoldOnCancel  bool          // a cancelled run leaves the traffic where it is, for the next run to go on
-	GateTimeout   time.Duration // how long a gate, or missing data, is waited for; 0 has no end
-	GateHold      bool          // a gate that did not open in time suspends the rollout instead of rolling it back
-	Group         bool          // the promotion waits for the group's other canaries
-	Revert        bool          // spec.revertOnDeletion: a deleted canary is uninstalled
-	Uninstall     bool          // the target gets its traffic back, and what was made for the canary goes away
+	OnNoData      Policy            // what a check without data means
+	Inconclusive  map[string]Policy // checks, by name, that have a policy of their own for that
+	Consecutive   int               // failed checks in a row at which the rollout is rolled back; 0: only Threshold counts
+	HoldOnFailure bool              // a failed analysis leaves the traffic where it is, for a person to look
+	HoldOnCancel  bool              // a cancelled run leaves the traffic where it is, for the next run to go on
+	GateTimeout   time.Duration     // how long a gate, or missing data, is waited for; 0 has no end
+	GateHold      bool              // a gate that did not open in time suspends the rollout instead of rolling it back
+	Group         bool              // the promotion waits for the group's other canaries
+	Revert        bool              // spec.revertOnDeletion: a deleted canary is uninstalled
+	Uninstall     bool              // the target gets its traffic back, and what was made for the canary goes away
 }
 
 // Plan compiles a valid canary. Weighted canaries step up to maxWeight, after one mirrored step if they ask for it.
@@ -84,6 +86,26 @@ func Plan(c *canary.Canary) Spec {
 	}
 	s.Promotion = promotion(s.Steps, Weight(a.StepWeightPromotion))
 	return s
+}
+
+// Compare adds the checks that hold the canary to the primary, and takes those out that they replace. A comparison without
+// enough samples never passes, whatever a check without data means.
+func (s *Spec) Compare(comparisons []*canary.Comparison) {
+	for _, x := range comparisons {
+		if x.Spec.Replaces != "" {
+			s.Checks = slices.DeleteFunc(s.Checks, func(name string) bool { return name == x.Spec.Replaces })
+		}
+	}
+	for _, x := range comparisons {
+		s.Checks = append(s.Checks, x.Name)
+		if s.Inconclusive == nil {
+			s.Inconclusive = map[string]Policy{}
+		}
+		s.Inconclusive[x.Name] = NoDataFails
+		if x.Spec.OnInconclusive == canary.InconclusiveHolds {
+			s.Inconclusive[x.Name] = NoDataHolds
+		}
+	}
 }
 
 func iterations(a *canary.Analysis) []Step {
