@@ -153,6 +153,9 @@ func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) (rollout.Check
 	if err != nil {
 		return metric.Judge(k.check, metric.Answer{Message: err.Error()}), true
 	}
+	if k.check.Versus != nil {
+		return a.versus(ctx, k, source, now)
+	}
 	var count metric.Answer
 	var both sync.WaitGroup
 	if k.check.Count != "" {

@@ -13,9 +13,15 @@ import (
 // it asks for exists, whatever its value. NoData means that the metric, or a label that it is selected by, does not exist
 // at all; the message names it. An Error is tried again, as by Check. A try takes at most twice the timeout.
 //
-// Only a query without an answer is looked into, so a working check costs one request.
+// Only a query without an answer is looked into, so a working check costs one request; a comparison
+// costs one for each side.
 func (a *Analyst) Probe(ctx context.Context, now time.Time) []rollout.CheckResult {
-	return a.each(ctx, func(k *ask) (rollout.CheckResult, bool) { return a.probe(ctx, k, now) })
+	return a.each(ctx, func(k *ask) (rollout.CheckResult, bool) {
+		if k.check.Versus != nil {
+			return a.probeBoth(ctx, k, now)
+		}
+		return a.probe(ctx, k, now)
+	})
 }
 
 func (a *Analyst) probe(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {

@@ -54,6 +54,9 @@ func Compare(c Check, canaries, primaries Answer) rollout.CheckResult {
 		r.Verdict = rollout.NoData
 		r.Message = fmt.Sprintf("%s: inconclusive: %s of the canary and %d of the primary in the last %s, at least %d of each are asked for",
 			c.Name, samples(len(x)), len(y), lasting(c.Interval), least)
+		if len(x) == 0 || len(y) == 0 {
+			r.Message += fmt.Sprintf("; each sample is of %s, in which there must be requests and at least two scrapes of the metrics", lasting(c.Versus.Every))
+		}
 		return r
 	}
 	found := c.Versus.compare(x, y)

@@ -1,0 +1,54 @@
+package analysis
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/metric"
+	"github.com/penstock-dev/penstock/internal/rollout"
+)
+
+// versus asks for the samples of both sides over the same window, once, and says whether an Error is worth another try.
+func (a *Analyst) versus(ctx context.Context, k *ask, source metric.Source, now time.Time) (rollout.CheckResult, bool) {
+	row := func(text string) metric.Query {
+		q := k.query(text, now)
+		q.Every = k.check.Versus.Every
+		return q
+	}
+	questions := []metric.Query{row(k.check.Query), row(k.check.Versus.Query)}
+	counted := k.check.Count != ""
+	if counted {
+		questions = append(questions, k.query(k.check.Count, now), k.query(k.check.Versus.Count, now))
+	}
+	answers := make([]metric.Answer, len(questions))
+	var all sync.WaitGroup
+	for i := range questions {
+		all.Go(func() { answers[i] = a.query(ctx, k, source, questions[i]) })
+	}
+	all.Wait()
+	again := true
+	for i := range answers {
+		again = again && !answers[i].Lasting
+	}
+	result := metric.Compare(k.check, answers[0], answers[1])
+	if counted {
+		result = metric.EnoughOfBoth(k.check, result, answers[2], answers[3])
+	}
+	return result, again
+}
+
+// probeBoth probes the queries for both sides; the first that does not pass is the answer.
+func (a *Analyst) probeBoth(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
+	result, again := a.probe(ctx, k, now)
+	if result.Verdict != rollout.Pass {
+		return result, again
+	}
+	primary := *k
+	primary.check.Query = k.check.Versus.Query
+	if seen, more := a.probe(ctx, &primary, now); seen.Verdict != rollout.Pass {
+		seen.Message += " (the query for the primary)"
+		return seen, more
+	}
+	return result, again
+}
