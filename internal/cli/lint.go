@@ -17,8 +17,8 @@ func (a *App) lintCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Check canary files, and with --cluster all that a run needs",
-		Long: `Check Canary, MetricTemplate and AlertProvider files without a cluster: fields, types, values and combinations,
-whether the traffic router can do what the strategy asks for, and whether every metric query parses.
+		Long: `Check Canary, MetricTemplate, AlertProvider and Comparison files without a cluster: fields, types, values and
+combinations, whether the traffic router can do what the strategy asks for, and whether every metric query parses.
 All problems of all files are listed at once.
 
 With --cluster, everything is looked for that a run will need, and listed in one table with what to do about what is
@@ -69,7 +69,7 @@ func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
 		if guess, err := traffic.Detect(c, traffic.Cluster{}); c.Spec.Provider == "" && provider == "" && err == nil && guess.Provider != "kubernetes" {
 			c.Spec.Provider = guess.Provider // the canary's own fields say it
 		}
-		p, err := compile(c, planInputs{provider: provider, templates: templates, offline: true, providers: providersOf(&set, c)})
+		p, err := compile(c, planInputs{provider: provider, templates: templates, comparisons: set.ComparisonsOf(c), offline: true, providers: providersOf(&set, c)})
 		if err != nil {
 			problems = append(problems, errors.Unwrap(err))
 		}
@@ -87,9 +87,13 @@ func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(a.Stdout, "%s, %s, %s: no problem found\n",
+	compared := ""
+	if n := len(set.Comparisons); n > 0 {
+		compared = ", " + counted(n, "comparison", "comparisons")
+	}
+	_, err = fmt.Fprintf(a.Stdout, "%s, %s, %s%s: no problem found\n",
 		counted(len(set.Canaries), "canary", "canaries"), counted(len(set.Templates), "metric template", "metric templates"),
-		counted(len(set.Providers), "alert provider", "alert providers"))
+		counted(len(set.Providers), "alert provider", "alert providers"), compared)
 	return err
 }
 

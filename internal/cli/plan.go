@@ -34,7 +34,8 @@ type planInputs struct {
 	policy        policy
 	templates     func(namespace, name string) (*canary.MetricTemplate, bool)
 	providers     notify.Lookup // of alerts; nil leaves them out
-	offline       bool          // a canary without a router is one whose router only the cluster tells
+	comparisons   []*canary.Comparison
+	offline       bool // a canary without a router is one whose router only the cluster tells
 }
 
 // compile makes the plan of a canary, or returns every problem at once.
@@ -64,9 +65,14 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 		if server == "" {
 			server = defaultMetricsServer
 		}
-		p.checks, err = metric.Plan(c, metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, MinRequests: in.policy.minRequests, Templates: in.templates})
+		from := metric.Inputs{Provider: c.Spec.Provider, MetricsServer: server, MinRequests: in.policy.minRequests, Templates: in.templates}
+		p.checks, err = metric.Plan(c, from)
 		add(err)
+		compared, err := metric.PlanComparisons(c, in.comparisons, from)
+		add(err)
+		p.checks = append(metric.Replaced(p.checks, in.comparisons), compared...)
 	}
+	p.spec.Compare(in.comparisons)
 	p.called = p.spec.Hooks
 	add(in.policy.apply(&p.spec, p.router.Settle))
 	if _, err = workload.RefsFor(c); err == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/rehearsal"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -22,6 +23,8 @@ import (
 const (
 	targetLength = 12 * time.Second
 	leastWindow  = time.Second
+
+	leastCompared = 4 * time.Second // of a window that is cut into the samples of a comparison
 )
 
 func (a *App) rehearseCommand() *cobra.Command {
@@ -70,6 +73,7 @@ func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) err
 	cluster, err := rehearsal.Start(ctx, rehearsal.Options{
 		Canary: p.canary, Router: p.router, Objects: p.stage.Objects, Container: p.stage.Container, NewImage: p.stage.NewImage,
 		Speed: p.speed, RPS: float64(in.RPS), Faults: p.faults, Seed: in.Seed,
+		Shortest: shortest(p.checks),
 	})
 	if err != nil {
 		return unfinished(fmt.Errorf("start the embedded cluster: %w", err))
@@ -137,14 +141,14 @@ func (a *App) prepare(in *rehearseInputs, name string) (*play, error) {
 	if err != nil {
 		return nil, badInput(err)
 	}
-	p, err := compile(c, planInputs{policy: policy, templates: func(namespace, name string) (*canary.MetricTemplate, bool) {
+	p, err := compile(c, planInputs{policy: policy, comparisons: set.ComparisonsOf(c), templates: func(namespace, name string) (*canary.MetricTemplate, bool) {
 		t := templates[canary.ObjectRef{Namespace: namespace, Name: name}]
 		return t, t != nil
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return &play{plan: p, stage: stage, faults: faults, speed: pace(in.Speed, &p.spec)}, nil
+	return &play{plan: p, stage: stage, faults: faults, speed: pace(in.Speed, &p)}, nil
 }
 
 func (a *App) rehearsed(files []string) (canary.Set, error) {
@@ -170,13 +174,28 @@ func checkPace(in *rehearseInputs) error {
 }
 
 // pace returns the speed to use.
-func pace(asked float64, spec *rollout.Spec) float64 {
+func pace(asked float64, p *plan) float64 {
+	spec, least := &p.spec, leastWindow
+	if shortest(p.checks) > 0 {
+		least = leastCompared
+	}
 	if asked > 0 {
 		return asked
 	}
 	length := spec.Interval * time.Duration(len(spec.Steps)+len(spec.Promotion))
-	speed := min(float64(length)/float64(targetLength), float64(spec.Interval)/float64(leastWindow))
+	speed := min(float64(length)/float64(targetLength), float64(spec.Interval)/float64(least))
 	return max(speed, 1)
+}
+
+// shortest returns the shortest time that a sample of a comparison is of; 0 when nothing is compared.
+func shortest(checks []metric.Check) time.Duration {
+	var least time.Duration
+	for _, c := range checks {
+		if c.Versus != nil && (least == 0 || c.Versus.Every < least) {
+			least = c.Versus.Every
+		}
+	}
+	return least
 }
 
 // perform runs the rollout on the embedded cluster, with the engine of a real one.

@@ -117,6 +117,10 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err != nil {
 		return err
 	}
+	if n := len(set.ComparisonsOf(c)); follows && n > 0 {
+		return badInput(fmt.Errorf("driver: the files hold %s of canary %q, and Flagger knows none; not with --driver follow",
+			counted(n, "Comparison", "Comparisons"), c.Name))
+	}
 	if follows {
 		return a.follow(ctx, in, &follower{
 			canary: c, client: client, clock: clock.RealClock{}, images: images, gate: policy.gateTimeout, stop: a.Stop,
@@ -175,6 +179,7 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	p, err := compile(c, planInputs{
 		provider: in.Provider, metricsServer: in.MetricsServer, policy: of.policy, templates: templates, providers: providers,
+		comparisons: set.ComparisonsOf(c),
 	})
 	if err != nil {
 		return nil, err

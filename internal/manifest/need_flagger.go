@@ -82,6 +82,11 @@ func Metrics(c *canary.Canary, set *canary.Set) (all []Need, missing []canary.Ob
 			found.add("the credentials of a metrics provider", Permission{Resource: "secrets", Namespace: t.Namespace, Name: secret.Name}, "get")
 		}
 	}
+	for _, x := range set.ComparisonsOf(c) {
+		if p := x.Spec.Provider; p != nil && p.SecretRef != nil {
+			found.add("the credentials of a metrics provider", Permission{Resource: "secrets", Namespace: c.Namespace, Name: p.SecretRef.Name}, "get")
+		}
+	}
 	return found, missing
 }
 

@@ -1,10 +1,12 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -30,6 +32,8 @@ type Options struct {
 	RPS    float64 // requests per real second
 	Faults Faults
 	Seed   uint64
+
+	Shortest time.Duration // of the windows of the queries; 0: the analysis interval
 }
 
 // Cluster is a whole cluster in one process: an API, controllers, real apps behind a real proxy, users, and Prometheus.
@@ -69,7 +73,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	c.running.Go(func() { c.control.Run(ctx) })
 	c.running.Go(func() { c.follow(ctx) })
-	window := o.Canary.Spec.Analysis.EffectiveInterval()
+	window := cmp.Or(o.Shortest, o.Canary.Spec.Analysis.EffectiveInterval())
 	c.running.Go(func() {
 		// A failed scrape is seen by the analysis as missing data.
 		_ = c.metrics.Run(ctx, ScrapeEvery(window, o.Speed))

@@ -41,11 +41,13 @@ type queryResult struct {
 	Result any    `json:"result"`
 }
 
-// routes returns the HTTP API of Prometheus, as far as instant queries need it.
+// routes returns the HTTP API of Prometheus, as far as instant and range queries need it.
 func (p *Prometheus) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/query", p.serveQuery)
 	mux.HandleFunc("POST /api/v1/query", p.serveQuery)
+	mux.HandleFunc("GET /api/v1/query_range", p.serveQueryRange)
+	mux.HandleFunc("POST /api/v1/query_range", p.serveQueryRange)
 	for _, path := range []string{"/-/healthy", "/-/ready"} {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	}
@@ -69,6 +71,11 @@ func (p *Prometheus) serveQuery(w http.ResponseWriter, r *http.Request) {
 		refuseQuery(w, queryBadData, fmt.Errorf("invalid parameter \"query\": %w", err))
 		return
 	}
+	p.execute(w, r, query, text)
+}
+
+// execute runs a query and answers with its result.
+func (p *Prometheus) execute(w http.ResponseWriter, r *http.Request, query promql.Query, text string) {
 	defer query.Close()
 	result := query.Exec(r.Context())
 	if result.Err != nil {
