@@ -104,11 +104,18 @@ func share(counts []float64, from, to int) float64 {
 
 // mean and median are of at least one value.
 func mean(values []float64) float64 {
-	sum := 0.0
+	sum, n := 0.0, float64(len(values))
 	for _, v := range values {
 		sum += v
 	}
-	return sum / float64(len(values))
+	if !math.IsInf(sum, 0) {
+		return sum / n
+	}
+	sum = 0 // of huge values
+	for _, v := range values {
+		sum += v / n
+	}
+	return sum
 }
 
 func median(values []float64) float64 {

@@ -137,5 +137,6 @@ func TestMiddles(t *testing.T) {
 	near(t, "the median", median([]float64{9, 1, 2}), 2, 0)
 	near(t, "the median of four", median([]float64{9, 1, 2, 4}), 3, 0)
 	near(t, "the median of huge values", median([]float64{math.MaxFloat64, math.MaxFloat64}), math.MaxFloat64, 0)
+	near(t, "the mean of huge values", mean([]float64{math.MaxFloat64, math.MaxFloat64}), math.MaxFloat64, 0)
 	near(t, "the mean", mean([]float64{9, 1, 2}), 4, 0)
 }

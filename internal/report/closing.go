@@ -66,7 +66,7 @@ func (l Look) evidence(r *Result) []string {
 			lines = append(lines, lead+part)
 		}
 		if c.Query != "" {
-			lines = append(lines, l.block("query", c.Query)...)
+			lines = append(lines, l.block("query", queries(&c))...)
 		}
 		if c.Raw != "" {
 			lines = append(lines, l.block("answer", c.Raw)...)
@@ -84,6 +84,9 @@ func next(r *Result) string {
 	switch r.Reason {
 	case rollout.CheckFailed:
 		for _, c := range r.culprits() {
+			if c.Comparison != nil {
+				return nextOfComparison(&c)
+			}
 			if c.Verdict == rollout.NoData {
 				return fmt.Sprintf("The query of %s found no samples. See that the canary has traffic and that its metrics "+
 					"are scraped; a longer interval of the metric helps when there is little traffic.", Clean(c.Name))

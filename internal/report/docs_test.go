@@ -19,7 +19,7 @@ func TestDocumentDescribesEveryField(t *testing.T) {
 	}
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[report.Result](), reflect.TypeFor[report.Step](), reflect.TypeFor[report.Traffic](),
-		reflect.TypeFor[rollout.CheckResult](),
+		reflect.TypeFor[rollout.CheckResult](), reflect.TypeFor[rollout.Comparison](),
 	} {
 		for _, field := range reflect.VisibleFields(of) {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

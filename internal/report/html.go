@@ -90,7 +90,7 @@ func newWebPage(r *Result, s *Snapshot) webPage {
 func (w *webPage) prove(r *Result, s *Snapshot) {
 	for _, c := range r.culprits() {
 		w.Evidence = append(w.Evidence, webEvidence{
-			Name: Clean(c.Name), Because: clip(because(&c), maxPageText), Query: cleanLines(c.Query), Raw: cleanLines(c.Raw),
+			Name: Clean(c.Name), Because: clip(because(&c), maxPageText), Query: cleanLines(queries(&c)), Raw: cleanLines(c.Raw),
 		})
 	}
 	for _, of := range []*rollout.Workload{&s.Primary, &s.Target} {

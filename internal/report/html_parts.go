@@ -68,6 +68,10 @@ func charts(s *Snapshot, r *Result) []*chart {
 			drawn.Title = clip(drawn.Title, maxPageText)
 			out = append(out, drawn)
 		}
+		if drawn := comparisonChart(&c); drawn != nil {
+			drawn.Title = clip(drawn.Title, maxPageText)
+			out = append(out, drawn)
+		}
 	}
 	return out
 }

@@ -15,7 +15,7 @@ import (
 func TestGoldenHTML(t *testing.T) {
 	t.Parallel()
 	all := pages()
-	for _, name := range []string{"rolled-back", "promoted", "healthy", "gate", "ab", "mirrored", "hostile", "halted", "long-names", "initialised", "no-data"} {
+	for _, name := range []string{"rolled-back", "promoted", "healthy", "gate", "ab", "mirrored", "hostile", "halted", "long-names", "initialised", "no-data", "compared"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := report.Summarise(all[name])

@@ -182,7 +182,7 @@ func (c *junitCase) judgeCheck(check *rollout.CheckResult) {
 // evidenceText is the query and the answer.
 func evidenceText(c *rollout.CheckResult) string {
 	var b strings.Builder
-	for _, part := range []struct{ name, text string }{{"query", c.Query}, {"answer", c.Raw}} {
+	for _, part := range []struct{ name, text string }{{"query", queries(c)}, {"answer", c.Raw}} {
 		if part.text != "" {
 			b.WriteString("\n" + part.name + ":\n" + cleanLines(part.text) + "\n")
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,6 +86,10 @@ func (p *page) checkChart(c *rollout.CheckResult) string {
 	title := label(c.Name)
 	if title == "" {
 		title = "check"
+	}
+	if primary := p.s.primaries(c.Name, maxPoints); len(primary) == len(values) {
+		lines = append(lines, "line "+series(primary))
+		lo, hi = min(lo, slices.Min(primary)), max(hi, slices.Max(primary))
 	}
 	for _, bound := range []*float64{c.Min, c.Max} {
 		if bound == nil || !finiteValue(*bound) {

@@ -90,7 +90,11 @@ func (p *page) values(checks []rollout.CheckResult) string {
 		}
 		c := &checks[i]
 		symbol, _ := (Look{}).mark(c.Verdict)
-		parts = append(parts, symbol+" "+code(p.cut(c.Name))+" "+prose(p.cut(valueText(c))))
+		part := symbol + " " + code(p.cut(c.Name)) + " " + prose(p.cut(valueText(c)))
+		if primary := primaryText(c); primary != "" {
+			part += " (" + prose(p.cut(primary)) + ")"
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ", ")
 }

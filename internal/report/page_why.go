@@ -77,7 +77,7 @@ func (p *page) evidence() []string {
 		}
 		blocks = append(blocks, "**"+code(clip(Clean(c.Name), p.text))+"** "+p.measured(&c))
 		if c.Query != "" && p.block > 0 {
-			blocks = append(blocks, "Query:\n\n"+fence(c.Query, p.block))
+			blocks = append(blocks, "Query:\n\n"+fence(queries(&c), p.block))
 		}
 		if c.Raw != "" && p.block > 0 {
 			blocks = append(blocks, "Answer:\n\n"+fence(c.Raw, p.block))

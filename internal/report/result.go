@@ -154,7 +154,7 @@ func finite(checks []rollout.CheckResult) []rollout.CheckResult {
 		return v
 	}
 	for i, c := range checks {
-		c.Value, c.Min, c.Max = keep(c.Value), keep(c.Min), keep(c.Max)
+		c.Value, c.Min, c.Max, c.Comparison = keep(c.Value), keep(c.Min), keep(c.Max), finiteComparison(c.Comparison)
 		out[i] = c
 	}
 	return out

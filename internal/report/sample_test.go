@@ -198,7 +198,7 @@ func snapshots() map[string]report.Snapshot {
 		"canary-not-ready": notReady(), "waiting-for-router": waiting(),
 		"promoting":   because(promoting, rollout.PrimaryNotReady, "1 of 2 pods run the new revision"),
 		"rolled-back": rolledBack(), "promoted": promoted(), "initialised": initialised(), "halted": halted(),
-		"long-names": longNames(), "hostile": hostileTexts(), "empty": {},
+		"compared": compared(), "long-names": longNames(), "hostile": hostileTexts(), "empty": {},
 	}
 }
 

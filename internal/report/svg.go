@@ -24,6 +24,7 @@ type chart struct {
 	Summary string // the same in words, for those who do not see it
 	Area    string // points of a filled shape; may be empty
 	Lines   []string
+	Primary []string // lines of the primary, beside those of the canary
 	Dots    []dot
 	Bounds  []bound
 	X, Y    []tick
@@ -101,6 +102,7 @@ func checkChart(last *rollout.CheckResult, samples []sample, a axes) *chart {
 	for i := range samples {
 		if widen(samples[i].value) {
 			n++
+			widen(primaryValue(samples[i].result))
 		}
 	}
 	if n == 0 {
@@ -115,6 +117,7 @@ func checkChart(last *rollout.CheckResult, samples []sample, a axes) *chart {
 	c := &chart{Title: Clean(last.Name), X: a.times(), Y: a.values(last.Unit), Bounds: a.bounds(last)}
 	c.Summary = fmt.Sprintf("%d values; the last: %s.", n, strings.TrimRight(valueText(last)+", wanted "+(Look{}).thresholdText(last), ", wanted"))
 	c.Lines, c.Dots = a.course(samples)
+	c.Primary = a.primaryCourse(samples)
 	return c
 }
 

@@ -65,9 +65,11 @@ func valueText(c *rollout.CheckResult) string {
 	return withUnit(text, c.Unit)
 }
 
-// thresholdText returns the bounds of a check, such as ">= 99%".
+// thresholdText returns what a check is held to: its bounds, such as ">= 99%", or the primary's value.
 func (l Look) thresholdText(c *rollout.CheckResult) string {
 	switch {
+	case c.Comparison != nil:
+		return primaryText(c)
 	case c.Min != nil && c.Max != nil:
 		return boundText(*c.Min, c.Unit) + " to " + boundText(*c.Max, c.Unit)
 	case c.Min != nil:
