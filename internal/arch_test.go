@@ -39,6 +39,7 @@ var packages = map[string]kind{
 	"internal/manifest":  codec, // what an admin applies: permissions and the objects that grant them
 	"internal/metric":    codec,
 	"internal/notify":    codec,
+	"internal/trial":     codec,  // rollouts in virtual time, to measure the checks
 	"internal/analysis":  engine, // the shared engine of the metrics providers
 	"internal/forge":     engine, // what GitHub and GitLab show of a rollout
 	"internal/kube":      engine,
