@@ -51,6 +51,7 @@ var packages = map[string]kind{
 	"internal/runner":    engine,
 	"internal/server":    engine, // webhooks, and the gate API of Flagger
 	"internal/follow":    engine, // follows a Flagger controller's rollout
+	"internal/reach":     engine, // the Services of a cluster, from outside of it
 	"internal/rehearsal": engine,
 	"internal/cli":       wiring,
 	"cmd/penstock":       wiring,
