@@ -34,6 +34,7 @@ type Config struct {
 	LoadHooks   bool          // hooks of the rollout make the traffic: a metric may not exist before
 	Version     string        // of penstock, for the User-Agent
 	Cluster     *Cluster      // where checks are asked that name no address; needed when there is one
+	Through     httpx.Through // the way to providers that the network does not lead to; nil for none
 
 	// Revision is the name of the Revision that is analysed, where the queries ask for it. Nil where they do not.
 	Revision func() string
@@ -102,7 +103,7 @@ func (a *Analyst) connect(codec metric.Provider, s metric.Source) (api.Client, e
 func (a *Analyst) client(s metric.Source) (api.Client, error) {
 	shared, ok := a.clients[s.InsecureSkipVerify]
 	if !ok {
-		shared = httpx.New(httpx.Options{Version: a.Version, Timeout: a.Timeout, InsecureSkipVerify: s.InsecureSkipVerify})
+		shared = httpx.New(httpx.Options{Version: a.Version, Timeout: a.Timeout, InsecureSkipVerify: s.InsecureSkipVerify, Through: a.Through})
 		a.clients[s.InsecureSkipVerify] = shared
 	}
 	client, err := api.NewClient(api.Config{Address: s.Address, Client: shared.HTTP()})

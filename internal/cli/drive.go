@@ -16,7 +16,9 @@ import (
 	"github.com/penstock-dev/penstock/internal/analysis"
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/gate"
+	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/reach"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
@@ -48,6 +50,8 @@ type drive struct {
 	warn       func(error)           // told of what goes wrong beside the rollout; nil keeps it to itself
 	approvals  *approvals            // nil: nobody has to approve
 	gated      func(*gate.Approvals) // told of them, to show the gate; may be nil
+	way        reach.Mode            // to the Services of the cluster; nothing is as every other host
+	through    httpx.Through         // that way, while the run lasts
 
 	// Of a run of several canaries; nil otherwise.
 	checked func(ctx context.Context) error                                    // everything was checked and nothing touched yet; an error ends it so
@@ -72,6 +76,11 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	defer world.Stop()
 	defer cancel()
 	view.Track(world)
+	closeWay, err := d.openWay()
+	if err != nil {
+		return runner.Result{}, err
+	}
+	defer closeWay()
 	analyst, err := d.analyst(world)
 	if err != nil {
 		return runner.Result{}, err
@@ -299,7 +308,7 @@ func (d *drive) analyst(world *kube.World) (*analysis.Analyst, error) {
 	a, err := analysis.New(analysis.Config{
 		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
 		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout), Revision: world.Revision,
-		Cluster: &analysis.Cluster{Address: address, Client: client},
+		Cluster: &analysis.Cluster{Address: address, Client: client}, Through: d.through,
 	})
 	if err != nil {
 		return nil, badInput(err)

@@ -42,7 +42,7 @@ func (in *runInputs) follows() (bool, error) {
 	}{
 		{"on-no-data", in.OnNoData != "fail"}, {"min-requests", in.MinRequests != 0}, {"consecutive", in.Consecutive != 0},
 		{"on-failure", in.OnFailure != "rollback"}, {"on-gate-timeout", in.OnGateTimeout != "rollback"},
-		{"provider", in.Provider != ""}, {"metrics-server", in.MetricsServer != ""},
+		{"provider", in.Provider != ""}, {"metrics-server", in.MetricsServer != ""}, {"reach", in.Reach != "auto"},
 	} {
 		if idle.given {
 			problems = append(problems, fmt.Errorf("%s: not with --driver follow; Flagger decides by the Canary in the cluster", idle.input))

@@ -17,7 +17,7 @@ type webhooks struct {
 
 // webhooks connects the canary's webhooks. It calls nobody yet. The gate of a group is put before them by its member.
 func (d *drive) webhooks(tracked func() map[string]string) (*webhooks, error) {
-	caller, err := gate.New(gate.Config{Canary: d.canary, Clock: d.clock, Version: d.version, EventFailed: d.warn})
+	caller, err := gate.New(gate.Config{Canary: d.canary, Clock: d.clock, Version: d.version, Through: d.through, EventFailed: d.warn})
 	if err != nil {
 		return nil, badInput(fmt.Errorf("canary %q: %w", d.canary.Name, err))
 	}

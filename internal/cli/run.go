@@ -173,6 +173,10 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	if err := a.detect(ctx, client, c, in.Provider); err != nil {
 		return nil, err
 	}
+	way, err := in.mode(client, a.Getenv)
+	if err != nil {
+		return nil, err
+	}
 	providers, err := a.alertProviders(ctx, client, set, c)
 	if err != nil {
 		return nil, err
@@ -186,7 +190,7 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	return &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people,
+		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, way: way,
 	}, nil
 }
 

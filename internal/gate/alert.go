@@ -38,6 +38,8 @@ type AlertConfig struct {
 	// Secret reads the Secret of the route. It is called when the first alert is due.
 	Secret func(ctx context.Context, namespace, name string) (map[string][]byte, error)
 
+	Through httpx.Through // the way to providers that the network does not lead to; nil for none
+
 	// Failed is told of alerts that were not taken: the first of them, and then each new reason.
 	Failed func(error)
 }
@@ -56,7 +58,7 @@ type Alerts struct {
 
 // NewAlerts calls nobody yet. The error says what is wrong with the proxy of the AlertProvider.
 func NewAlerts(c AlertConfig) (*Alerts, error) {
-	o := httpx.Options{Version: c.Version, Timeout: alertTimeout, MaxBody: maxBody, NoRedirects: true, CutBody: true}
+	o := httpx.Options{Version: c.Version, Timeout: alertTimeout, MaxBody: maxBody, NoRedirects: true, CutBody: true, Through: c.Through}
 	if proxy := string(c.Route.Proxy); proxy != "" {
 		at, err := url.Parse(proxy)
 		if err != nil || at.Host == "" {

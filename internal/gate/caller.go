@@ -27,6 +27,8 @@ type Config struct {
 	Clock   clock.Clock // for the pauses between tries and the time of events; nil is the real one
 	Version string      // of penstock, for the User-Agent
 
+	Through httpx.Through // the way to webhooks that the network does not lead to; nil for none
+
 	// EventFailed is told of events that a webhook did not take: the first of them, and then each new reason. It may be
 	// nil, and must be safe for concurrent use.
 	EventFailed func(error)
@@ -77,6 +79,7 @@ func (c *Caller) client(w *canary.Webhook) *httpx.Client {
 	if !ok {
 		client = httpx.New(httpx.Options{
 			Version: c.Version, Timeout: o.timeout, MaxBody: maxBody, InsecureSkipVerify: o.insecure, NoRedirects: true, CutBody: true,
+			Through: c.Through,
 		})
 		c.clients[o] = client
 	}

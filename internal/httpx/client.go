@@ -28,7 +28,12 @@ type Options struct {
 	NoRedirects        bool          // a redirect is an answer, and nobody goes where it leads
 	CutBody            bool          // a longer answer ends at MaxBody, instead of being an error
 	Proxy              *url.URL      // takes the place of the proxy of the environment; nil for that one
+	Through            Through       // another way to some servers; nil for none
 }
+
+// Through returns what sends requests in the place of a transport, which it may use and change: a way to servers that the
+// network does not lead to.
+type Through func(*http.Transport) http.RoundTripper
 
 // Client sends HTTP requests. It is safe for concurrent use and keeps connections open: make one and share it.
 type Client struct {
@@ -64,6 +69,10 @@ func New(o Options) *Client {
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.InsecureSkipVerify},
 	}
+	var way http.RoundTripper = base
+	if o.Through != nil {
+		way = o.Through(base)
+	}
 	follow := checkRedirect
 	if o.NoRedirects {
 		follow = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -71,7 +80,7 @@ func New(o Options) *Client {
 	return &Client{timeout: o.Timeout, http: &http.Client{
 		Timeout:       o.Timeout,
 		CheckRedirect: follow,
-		Transport:     &transport{base: base, agent: "penstock/" + o.Version, limit: o.MaxBody, cut: o.CutBody},
+		Transport:     &transport{base: way, agent: "penstock/" + o.Version, limit: o.MaxBody, cut: o.CutBody},
 	}}
 }
 
@@ -118,9 +127,9 @@ func Within(ctx context.Context, timeout time.Duration) time.Duration {
 	return max(0, left)
 }
 
-// transport adds to a http.Transport what every exchange needs.
+// transport adds to another one what every exchange needs.
 type transport struct {
-	base  *http.Transport
+	base  http.RoundTripper
 	agent string
 	limit int64
 	cut   bool
@@ -139,7 +148,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets http.Client close them.
-func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
+func (t *transport) CloseIdleConnections() {
+	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
 
 // capped is a body that ends with an error when it is longer than the limit, or just ends there.
 type capped struct {

@@ -223,3 +223,29 @@ func TestOnlySomeStatusesAreWorthARetry(t *testing.T) {
 		}
 	}
 }
+
+// lost is a way that leads nowhere, for now or for good.
+type lost struct{ passing bool }
+
+func (l lost) RoundTrip(*http.Request) (*http.Response, error) { return nil, l }
+func (l lost) Error() string                                   { return "no pod is ready" }
+func (l lost) Temporary() bool                                 { return l.passing }
+
+func TestAnotherWayTakesThePlaceOfTheTransport(t *testing.T) {
+	t.Parallel()
+	for _, passing := range []bool{true, false} {
+		client := httpx.New(httpx.Options{Through: func(*http.Transport) http.RoundTripper { return lost{passing} }})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://web.shop/path?token=x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Do(t.Context(), req)
+		if err == nil || err.Error() != "cannot reach http://web.shop: no pod is ready" {
+			t.Errorf("error %v, want that of the way, without what the URL may hide", err)
+		}
+		if httpx.IsTransient(err) != passing {
+			t.Errorf("worth another try %v, want %v", httpx.IsTransient(err), passing)
+		}
+		client.CloseIdle()
+	}
+}

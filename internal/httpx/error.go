@@ -94,7 +94,7 @@ func explain(err error, where string, within time.Duration) (message string, tra
 	if why := certificate(err); why != "" {
 		return where + ": " + why, false
 	}
-	return "cannot reach " + where + ": " + Redact(inner(err).Error()), transientOp(err)
+	return "cannot reach " + where + ": " + Redact(inner(err).Error()), transientOp(err) || temporary(err)
 }
 
 // certificate returns what is wrong with a server's certificate.
@@ -127,6 +127,12 @@ func certificate(err error) string {
 func transientOp(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op)
+}
+
+// temporary asks those errors that know: of a way that is not the network's.
+func temporary(err error) bool {
+	var knows interface{ Temporary() bool }
+	return errors.As(inner(err), &knows) && knows.Temporary()
 }
 
 // inner drops the *url.Error around an error: it repeats the URL.

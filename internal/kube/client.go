@@ -113,6 +113,9 @@ func New(config *rest.Config, namespace string) (*Client, error) {
 	return &Client{dynamic: d, config: config, Namespace: namespace, Host: config.Host}, nil
 }
 
+// REST returns what it takes to connect to the cluster in another way.
+func (c *Client) REST() *rest.Config { return rest.CopyConfig(c.config) }
+
 // HTTP returns a client that speaks to the API server with the credentials of the run, and the URL of that server.
 func (c *Client) HTTP() (*http.Client, string, error) {
 	server, _, err := rest.DefaultServerUrlFor(c.config)

@@ -16,8 +16,7 @@ const mostStatus = 64 << 10
 
 // proxy sends a request through the API server, which reaches a Service from within its network.
 func (r *Reach) proxy(req *http.Request, p Place, s *corev1.Service) (*http.Response, error) {
-	port, err := portOf(s, p.Port)
-	if err != nil {
+	if _, err := portOf(s, p.Port); err != nil {
 		r.book.forget(p.Service)
 		return nil, refuse(req, err)
 	}
@@ -25,7 +24,7 @@ func (r *Reach) proxy(req *http.Request, p Place, s *corev1.Service) (*http.Resp
 		return nil, refuse(req, &Error{Service: p.Service, Message: "it is asked with credentials, and the proxy of the API server takes those " +
 			"for its own and passes none on; use --reach port-forward"})
 	}
-	to, err := r.proxied(req, p, port)
+	to, err := r.proxied(req, p)
 	if err != nil {
 		return nil, refuse(req, err)
 	}
@@ -37,12 +36,10 @@ func (r *Reach) proxy(req *http.Request, p Place, s *corev1.Service) (*http.Resp
 	return r.answered(resp, p)
 }
 
-// proxied returns the request as the API server wants it.
-func (r *Reach) proxied(req *http.Request, p Place, port corev1.ServicePort) (*http.Request, error) {
+// proxied returns the request as the API server wants it. It names the port as the URL does: a Role that allows one port
+// of a Service has that name, and who writes it knows no more than the URL.
+func (r *Reach) proxied(req *http.Request, p Place) (*http.Request, error) {
 	name := p.Name + ":" + p.Port
-	if port.Name != "" {
-		name = p.Name + ":" + port.Name
-	}
 	if req.URL.Scheme == "https" {
 		name = "https:" + name
 	}

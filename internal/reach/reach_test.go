@@ -143,7 +143,7 @@ func TestErrorsSayWhatIsWrongWithTheService(t *testing.T) {
 	c.slices["shop/bare"] = []discoveryv1.EndpointSlice{bare}
 	c.forbidden["/namespaces/locked/services"] = true
 	c.forbidden["/namespaces/closed/pods"] = true
-	c.forbidden["/namespaces/closed/services/web:web/proxy"] = true
+	c.forbidden["/namespaces/closed/services/web:80/proxy"] = true
 	c.mu.Unlock()
 	for _, one := range []struct {
 		mode    Mode
