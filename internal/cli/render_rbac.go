@@ -18,9 +18,11 @@ import (
 
 // rbacInputs are the inputs of render rbac.
 type rbacInputs struct {
+	reachInputs
 	Files          []string `input:"filename" short:"f" help:"file, directory or glob with the Canary, its templates and the manifests of its target; - is standard input; may be repeated"`
 	Namespace      string   `input:"namespace" short:"n" help:"namespace of canaries that name none"`
 	Provider       string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
+	MetricsServer  string   `input:"metrics-server" help:"address of the Prometheus of canaries that name none in spec.metricsServer"`
 	ServiceAccount string   `input:"service-account" help:"who runs penstock: a ServiceAccount as name or namespace/name; default: penstock in the canary's namespace"`
 	Users          []string `input:"user" help:"who runs penstock: a user, such as the one of an OIDC token; may be repeated"`
 	Groups         []string `input:"group" help:"who runs penstock: a group; may be repeated"`
@@ -208,6 +210,11 @@ func (in *rbacInputs) needs(c *canary.Canary, set *canary.Set) (all []manifest.N
 	for _, ref := range missing {
 		notes = append(notes, fmt.Sprintf("AlertProvider %q is not in the files; a Secret that it names is not granted", ref.Namespace+"/"+ref.Name))
 	}
+	services, err := in.reached(c, set)
+	if err != nil {
+		return nil, nil, err
+	}
+	all = append(all, services...)
 	target, known, err := subject.Target(set.Others)
 	switch {
 	case err != nil:

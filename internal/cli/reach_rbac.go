@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/manifest"
+	"github.com/penstock-dev/penstock/internal/reach"
+)
+
+// internet are namespaces that nobody has, and whose hosts are those of the internet. What else a name of two labels may be
+// is asked of the cluster by a run, and a role has to be written before.
+var internet = []string{"com", "org", "net", "edu", "gov", "io", "co", "cloud", "local"}
+
+// reached lists what the run of a canary needs to reach the Services that it asks.
+func (in *rbacInputs) reached(c *canary.Canary, set *canary.Set) ([]manifest.Need, error) {
+	mode, err := reach.ParseMode(in.Reach)
+	if err != nil {
+		return nil, fmt.Errorf("reach: %w", err)
+	}
+	var services []manifest.Reached
+	for _, raw := range addresses(c, set, in.MetricsServer) {
+		s, ok := serviceOf(raw)
+		if ok && !slices.Contains(services, s) {
+			services = append(services, s)
+		}
+	}
+	switch mode.For(false) { // a run in the cluster needs nothing: --reach direct
+	case reach.PortForward:
+		return manifest.Forwarded(services), nil
+	case reach.ServiceProxy:
+		return manifest.Proxied(services), nil
+	case reach.Auto, reach.Direct:
+	}
+	return nil, nil
+}
+
+// serviceOf returns the Service that a URL names.
+func serviceOf(raw string) (manifest.Reached, bool) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return manifest.Reached{}, false
+	}
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	p, ok := reach.ParseHost(u.Hostname(), port)
+	if !ok || !p.Sure && slices.Contains(internet, p.Namespace) {
+		return manifest.Reached{}, false
+	}
+	return manifest.Reached{Namespace: p.Namespace, Name: p.Name, Port: p.Port, TLS: u.Scheme == "https"}, true
+}
+
+// addresses lists the URLs that the run of a canary asks, as far as the files say.
+func addresses(c *canary.Canary, set *canary.Set, metricsServer string) []string {
+	all := []string{c.Spec.MetricsServer, metricsServer}
+	if c.Spec.Analysis == nil {
+		return all
+	}
+	for i := range c.Spec.Analysis.Metrics {
+		if t := set.Template(c, &c.Spec.Analysis.Metrics[i]); t != nil {
+			all = append(all, t.Spec.Provider.Address)
+		}
+	}
+	for i := range c.Spec.Analysis.Webhooks {
+		all = append(all, c.Spec.Analysis.Webhooks[i].URL)
+	}
+	for _, alert := range c.Spec.Analysis.Alerts {
+		ref := c.Locate(alert.ProviderRef)
+		for _, p := range set.Providers {
+			if p.Name == ref.Name && (p.Namespace == ref.Namespace || p.Namespace == "") {
+				all = append(all, p.Spec.Address)
+			}
+		}
+	}
+	return all
+}
