@@ -35,6 +35,7 @@ type Config struct {
 	Version     string        // of penstock, for the User-Agent
 	Cluster     *Cluster      // where checks are asked that name no address; needed when there is one
 	Through     httpx.Through // the way to providers that the network does not lead to; nil for none
+	Run         *http.Client  // answers for the run itself, about the load that it makes; nil when it makes none
 
 	// Revision is the name of the Revision that is analysed, where the queries ask for it. Nil where they do not.
 	Revision func() string
@@ -87,6 +88,9 @@ func New(c Config) (*Analyst, error) {
 }
 
 func (a *Analyst) connect(codec metric.Provider, s metric.Source) (api.Client, error) {
+	if codec.Needs.Run {
+		return a.itself(codec.Needs.Address)
+	}
 	if !codec.Needs.Cluster || s.Address != "" {
 		return a.client(s)
 	}
@@ -98,6 +102,14 @@ func (a *Analyst) connect(codec metric.Provider, s metric.Source) (api.Client, e
 		return nil, fmt.Errorf("the cluster's address %q is not a URL", httpx.RedactURL(a.Cluster.Address))
 	}
 	return client, nil
+}
+
+// itself is the client for what the run knows.
+func (a *Analyst) itself(address string) (api.Client, error) {
+	if a.Run == nil {
+		return nil, errors.New("it judges load that the run makes itself, and here is no run")
+	}
+	return api.NewClient(api.Config{Address: address, Client: a.Run})
 }
 
 func (a *Analyst) client(s metric.Source) (api.Client, error) {

@@ -119,10 +119,24 @@ func (v *validator) webhooks(hooks []Webhook) {
 		v.unique(path, h.Name, names, i)
 		v.oneOf(path+".type", string(h.Type), types)
 		if v.required(path+".url", h.URL, "the http:// or https:// URL to call") {
-			v.url(path+".url", h.URL, false)
+			v.hookURL(path, h)
 		}
 		v.duration(path+".timeout", h.Timeout)
 		v.atLeast(path+".retries", h.Retries, 0)
+	}
+}
+
+// inProcessTypes are the types of the webhooks that test something. Whether a gate is open, the run itself cannot say.
+var inProcessTypes = []HookType{HookPreRollout, HookRollout, HookPostRollout}
+
+// hookURL checks where a webhook is.
+func (v *validator) hookURL(path string, h *Webhook) {
+	switch {
+	case !h.InProcess():
+		v.url(path+".url", h.URL, false)
+	case !slices.Contains(inProcessTypes, h.EffectiveType()):
+		v.bad(path+".url", h.URL, fmt.Sprintf("%s makes load and tests; a webhook of type %s asks somebody else: allowed types are %s, %s and %s",
+			InProcess, short(string(h.Type)), HookPreRollout, HookRollout, HookPostRollout))
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 // MetricProviders are the types that a MetricTemplate's provider may have.
 func MetricProviders() []string {
 	return []string{
-		"cloudwatch", "datadog", "dynatrace", "externalmetrics", "graphite", "influxdb", "keptn", "newrelic", "prometheus",
-		"splunk", "stackdriver",
+		"cloudwatch", "datadog", "dynatrace", "externalmetrics", "graphite", "influxdb", "keptn", "load", "newrelic",
+		"prometheus", "splunk", "stackdriver",
 	}
 }
 

@@ -29,6 +29,12 @@ type Webhook struct {
 	DisableTLS bool              `json:"disableTLS,omitempty"` // skips the verification of the certificate
 }
 
+// InProcess is the URL of a webhook whose task is done by the run itself, in place of a load tester in the cluster.
+const InProcess = "penstock://loadtest"
+
+// InProcess reports whether the task of the webhook is done by the run itself.
+func (w *Webhook) InProcess() bool { return w.URL == InProcess }
+
 // EffectiveType is the type of the webhook; without one it runs during the rollout.
 func (w *Webhook) EffectiveType() HookType {
 	if w.Type == "" {

@@ -53,6 +53,11 @@ type drive struct {
 	way        reach.Mode            // to the Services of the cluster; nothing is as every other host
 	through    httpx.Through         // that way, while the run lasts
 
+	loadShell   bool                                                       // the run's own load tests may start processes
+	address     func(ctx context.Context, hostport string) (string, error) // where the targets of load are reached; nil is that way
+	loadThrough httpx.Through                                              // likewise for tests; nil is that way
+	loads       *loads                                                     // while the run lasts; nil when it makes none
+
 	// Of a run of several canaries; nil otherwise.
 	checked func(ctx context.Context) error                                    // everything was checked and nothing touched yet; an error ends it so
 	join    func(ctx context.Context, r *runner.Run) (leave func(), err error) // makes the run a part of its group
@@ -81,6 +86,11 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		return runner.Result{}, err
 	}
 	defer closeWay()
+	closeLoad, err := d.openLoad(ctx)
+	if err != nil {
+		return runner.Result{}, err
+	}
+	defer closeLoad()
 	analyst, err := d.analyst(world)
 	if err != nil {
 		return runner.Result{}, err
@@ -133,8 +143,8 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	run := &runner.Run{
 		Record: record,
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
-		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: analyst, Fence: fence.lease,
-		Hooks: hooks.hooks, Reporters: slices.Concat(d.withView(view), hooks.reporters, alerts), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
+		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: d.judging(analyst), Fence: fence.lease,
+		Hooks: hooks.hooks, Reporters: d.loaded(slices.Concat(d.withView(view), hooks.reporters, alerts)), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
 		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline, Nudge: voters.heard(),
 	}
 	if d.join != nil {
@@ -146,6 +156,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	result, err := run.Do(ctx)
 	voters.close(context.WithoutCancel(ctx))
+	d.unload(&result)
 	if err == nil && result.Outcome == rollout.Uninstalled {
 		release()
 		err = kube.Forget(ctx, d.client, d.canary)
@@ -308,7 +319,7 @@ func (d *drive) analyst(world *kube.World) (*analysis.Analyst, error) {
 	a, err := analysis.New(analysis.Config{
 		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
 		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout), Revision: world.Revision,
-		Cluster: &analysis.Cluster{Address: address, Client: client}, Through: d.through,
+		Cluster: &analysis.Cluster{Address: address, Client: client}, Through: d.through, Run: d.itself(),
 	})
 	if err != nil {
 		return nil, badInput(err)

@@ -26,6 +26,7 @@ type runInputs struct {
 	metricsInputs
 	driverInputs
 	reachInputs
+	loadInputs
 	forgeInputs
 	Canary        string   `input:"canary" help:"name of the canary of the files to run, as the argument CANARY; default: all of them"`
 	Files         []string `input:"filename" short:"f" help:"file, directory or glob with the Canary and its templates; - is standard input; may be repeated"`
@@ -40,6 +41,7 @@ type runInputs struct {
 // rehearseInputs are the inputs of a rehearsal.
 type rehearseInputs struct {
 	policyInputs
+	loadInputs
 	reportInputs
 	Files    []string `input:"filename" short:"f" help:"file, directory or glob with the Canary to rehearse; default: a bundled one"`
 	Provider string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`

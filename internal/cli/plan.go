@@ -35,6 +35,7 @@ type planInputs struct {
 	templates     func(namespace, name string) (*canary.MetricTemplate, bool)
 	providers     notify.Lookup // of alerts; nil leaves them out
 	comparisons   []*canary.Comparison
+	loadShell     bool // the run's own load tests may start processes
 	offline       bool // a canary without a router is one whose router only the cluster tells
 }
 
@@ -84,6 +85,7 @@ func compile(c *canary.Canary, in planInputs) (plan, error) {
 	}
 	_, err = gate.New(gate.Config{Canary: c}) // it calls nobody
 	add(err)
+	add(checkLoads(c, in.loadShell || in.offline))
 	if in.providers != nil {
 		var wrong []string
 		p.alerts, wrong = notify.Plan(c, in.providers)

@@ -40,5 +40,8 @@ func (d *drive) openWay() (closeWay func(), err error) {
 		return nil, unfinished(err)
 	}
 	d.through = way.Transport
+	if d.address == nil {
+		d.address, d.loadThrough = way.Local, way.Transport
+	}
 	return way.Close, nil
 }

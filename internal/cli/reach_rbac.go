@@ -72,6 +72,7 @@ func addresses(c *canary.Canary, set *canary.Set, metricsServer string) []string
 	for i := range c.Spec.Analysis.Webhooks {
 		all = append(all, c.Spec.Analysis.Webhooks[i].URL)
 	}
+	all = append(all, loadTargets(c)...)
 	for _, alert := range c.Spec.Analysis.Alerts {
 		ref := c.Locate(alert.ProviderRef)
 		for _, p := range set.Providers {

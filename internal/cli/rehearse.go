@@ -56,9 +56,10 @@ Exit codes: 0 promoted, 1 rolled back, 2 bad input, 130 cancelled.`,
 // play is a rehearsal that has passed every check of its input.
 type play struct {
 	plan
-	stage  *rehearsal.Stage
-	faults rehearsal.Faults
-	speed  float64
+	loadShell bool
+	stage     *rehearsal.Stage
+	faults    rehearsal.Faults
+	speed     float64
 }
 
 func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) error {
@@ -141,14 +142,14 @@ func (a *App) prepare(in *rehearseInputs, name string) (*play, error) {
 	if err != nil {
 		return nil, badInput(err)
 	}
-	p, err := compile(c, planInputs{policy: policy, comparisons: set.ComparisonsOf(c), templates: func(namespace, name string) (*canary.MetricTemplate, bool) {
+	p, err := compile(c, planInputs{policy: policy, loadShell: in.LoadShell, comparisons: set.ComparisonsOf(c), templates: func(namespace, name string) (*canary.MetricTemplate, bool) {
 		t := templates[canary.ObjectRef{Namespace: namespace, Name: name}]
 		return t, t != nil
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return &play{plan: p, stage: stage, faults: faults, speed: pace(in.Speed, &p)}, nil
+	return &play{loadShell: in.LoadShell, plan: p, stage: stage, faults: faults, speed: pace(in.Speed, &p)}, nil
 }
 
 func (a *App) rehearsed(files []string) (canary.Set, error) {
@@ -205,6 +206,9 @@ func (a *App) perform(ctx context.Context, cluster *rehearsal.Cluster, p *play) 
 		return runner.Result{}, unfinished(err)
 	}
 	for i := range p.checks {
+		if p.checks[i].Provider != "prometheus" {
+			continue // it is asked of the run itself
+		}
 		p.checks[i].Source.Address = cluster.MetricsURL()
 		p.checks[i].Secret = nil
 	}
@@ -212,7 +216,7 @@ func (a *App) perform(ctx context.Context, cluster *rehearsal.Cluster, p *play) 
 	d := &drive{
 		plan: p.plan, client: client, clock: cluster.Clock, images: map[string]string{p.stage.Container: p.stage.NewImage}, oldImage: p.stage.OldImage, version: a.Version, stop: a.Stop,
 		scale:     func(d time.Duration) time.Duration { return time.Duration(float64(d) * cluster.Clock.Speed()) },
-		reporters: []runner.Reporter{screenReporter{screen}},
+		reporters: []runner.Reporter{screenReporter{screen}}, loadShell: p.loadShell, address: cluster.Address, loadThrough: cluster.Through,
 	}
 	result, err := d.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {

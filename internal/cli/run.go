@@ -183,14 +183,14 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	p, err := compile(c, planInputs{
 		provider: in.Provider, metricsServer: in.MetricsServer, policy: of.policy, templates: templates, providers: providers,
-		comparisons: set.ComparisonsOf(c),
+		comparisons: set.ComparisonsOf(c), loadShell: in.LoadShell,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, way: way,
+		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, way: way, loadShell: in.LoadShell,
 	}, nil
 }
 

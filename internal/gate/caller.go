@@ -28,6 +28,7 @@ type Config struct {
 	Version string      // of penstock, for the User-Agent
 
 	Through httpx.Through // the way to webhooks that the network does not lead to; nil for none
+	Tasks   Tasks         // does the tasks of webhooks that name no server; nil when none does
 
 	// EventFailed is told of events that a webhook did not take: the first of them, and then each new reason. It may be
 	// nil, and must be safe for concurrent use.
@@ -59,7 +60,7 @@ func New(c Config) (*Caller, error) {
 	var problems []error
 	for i := range c.Canary.Spec.Analysis.Webhooks {
 		w := &c.Canary.Spec.Analysis.Webhooks[i]
-		target, err := parse(w.URL)
+		target, err := parse(w)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("webhook %q: %w", w.Name, err))
 			continue
@@ -109,7 +110,7 @@ func (c *Caller) Call(ctx context.Context, kind canary.HookType, about About) ro
 		if h.EffectiveType() != kind {
 			continue
 		}
-		answer.Verdict, answer.Message = c.ask(ctx, h, c.payload(about.during(kind), h.Metadata))
+		answer.Verdict, answer.Message = c.one(ctx, h, about.during(kind))
 		switch {
 		case kind != canary.HookRollback && answer.Verdict == rollout.Pass:
 			answer.Message = ""

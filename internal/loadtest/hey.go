@@ -95,16 +95,18 @@ func (h *hey) run(ctx context.Context) (outcome, error) {
 			return outcome{}, fmt.Errorf("read the body of -D: %w", err)
 		}
 	}
-	request, err := h.request(ctx, body)
+	sending, end := outlive(ctx)
+	defer end()
+	request, err := h.request(sending, body)
 	if err != nil {
 		return outcome{}, err
 	}
 	opened := &connections{}
 	written := &bytes.Buffer{}
 	work := h.work(request, written)
-	alive := ctx
+	alive := sending
 	if !h.flags.noKeep {
-		alive = opened.trace(ctx)
+		alive = opened.trace(sending)
 	}
 	work.RequestFunc = func() *http.Request {
 		one := request.Clone(alive)
@@ -113,7 +115,7 @@ func (h *hey) run(ctx context.Context) (outcome, error) {
 		}
 		return one
 	}
-	ended := h.drive(ctx, work)
+	ended := h.drive(ctx, work, end)
 	opened.close()
 	if !ended {
 		return outcome{notes: h.notes}, ctx.Err()
@@ -166,8 +168,8 @@ func (h *hey) work(request *http.Request, to io.Writer) *requester.Work {
 }
 
 // drive runs the work until it is done, its duration is over, or ctx ends. It returns false when a worker could not be
-// waited for: with a low -q it sleeps until its next request, and nothing wakes it.
-func (h *hey) drive(ctx context.Context, work *requester.Work) bool {
+// waited for: with a low -q it sleeps until its next request, and nothing wakes it. end breaks off what is under way.
+func (h *hey) drive(ctx context.Context, work *requester.Work, end func()) bool {
 	work.Init() // before Stop may be called
 	done := make(chan struct{})
 	go func() {
@@ -198,6 +200,17 @@ func (h *hey) drive(ctx context.Context, work *requester.Work) bool {
 	case <-done:
 		return true
 	case <-grace.C:
+	}
+	if !enough(ctx) {
+		return false
+	}
+	end() // of a server that answers slowly; the figures are worth the wait for the workers
+	again := time.NewTimer(h.options.grace)
+	defer again.Stop()
+	select {
+	case <-done:
+		return true
+	case <-again.C:
 		return false
 	}
 }

@@ -59,6 +59,9 @@ func (h *hey) outcome(ctx context.Context, written []byte) (outcome, error) {
 	if err := json.Unmarshal(written, &of); err != nil {
 		return outcome{}, fmt.Errorf("read the figures of hey: %w", err)
 	}
+	if enough(ctx) {
+		of.forgive()
+	}
 	load := of.load()
 	end := outcome{load: load, notes: slices.Clone(h.notes)}
 	if of.Answers >= keptByHey {
@@ -70,7 +73,7 @@ func (h *hey) outcome(ctx context.Context, written []byte) (outcome, error) {
 	}
 	failed := load.Failed()
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !enough(ctx):
 		end.message = "stopped before its end"
 	case load.Requests == 0:
 		end.message = "no request was made"

@@ -10,4 +10,5 @@ var kinds = map[string]kind{
 	"http":     {parse: parseHTTP},
 	"kubectl":  {parse: parseKubectl},
 	"ngrinder": {parse: parseNGrinder, background: true},
+	"rate":     {parse: parseRate, background: true},
 }

@@ -201,7 +201,7 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestTheRegistryHasTheTypesOfFlagger(t *testing.T) {
 	t.Parallel()
 	for kind, background := range map[string]bool{
-		"cmd": true, "bash": false, "helm": false, "helmv3": false, "kubectl": false, "concord": false, "ngrinder": true, "http": false, "": false,
+		"cmd": true, "bash": false, "helm": false, "helmv3": false, "kubectl": false, "concord": false, "ngrinder": true, "rate": true, "http": false, "": false,
 	} {
 		if _, known := kinds[kind]; known != (kind != "") || payload("type", kind).Background() != background {
 			t.Errorf("type %q", kind)

@@ -199,6 +199,9 @@ func (p *planner) template(c *Check, v Vars) {
 		}
 	}
 	p.render(c, at+": spec.query", func() (string, error) { return Render(t.Spec.Query, v) })
+	if c.Provider == "load" {
+		c.Unit = loadUnit(c.Query)
+	}
 }
 
 // server sets the Prometheus of the builtin and inline queries.

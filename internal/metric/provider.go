@@ -94,6 +94,7 @@ var providers = map[string]Provider{
 	"graphite":        graphite,
 	"influxdb":        influxdb,
 	"keptn":           keptn,
+	"load":            load,
 	"newrelic":        newrelic,
 	"prometheus":      prometheus,
 	"splunk":          splunk,

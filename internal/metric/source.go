@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"errors"
 	"fmt"
 	"net/textproto"
 	"net/url"
@@ -13,6 +14,7 @@ type Needs struct {
 	Example string        // of an address
 	Address string        // where it is asked when the template has no address; empty when there must be one
 	Cluster bool          // without an address, the API server of the rollout's own cluster is asked
+	Run     bool          // the run itself is asked, at an address that is no host's
 	Keys    []string      // entries that the Secret must have; without any, no Secret is needed
 	Region  bool          // there must be a region
 	User    bool          // the address may hold a user and password
@@ -39,6 +41,9 @@ func (n Needs) check(s Source, secret bool) []error {
 // address reads the URL of a provider, or its own. It has no host for the API server of the rollout's cluster.
 func (n Needs) address(s Source) (*url.URL, error) {
 	address := s.Address
+	if n.Run && address != "" {
+		return nil, errors.New("address is set; the run itself is asked, so there is none")
+	}
 	if address == "" && n.Cluster {
 		return &url.URL{Path: "/"}, nil
 	}

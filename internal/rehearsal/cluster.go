@@ -107,7 +107,10 @@ func (c *Cluster) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.proxy, err = StartProxy(ctx, ProxyOptions{Clock: c.Clock, Users: clusterUsers, Observe: observe})
+	c.proxy, err = StartProxy(ctx, ProxyOptions{
+		Clock: c.Clock, Users: clusterUsers, Observe: observe,
+		Own: func(host string) (Version, bool) { return ownService(c.options.Canary, host) },
+	})
 	if err != nil {
 		return err
 	}

@@ -49,8 +49,9 @@ type Request struct {
 // ProxyOptions are the settings of a Proxy.
 type ProxyOptions struct {
 	Clock   clock.PassiveClock
-	Users   int           // users are numbered from zero; others are not counted
-	Observe func(Request) // called once for each finished request, concurrently; may be nil
+	Users   int                               // users are numbered from zero; others are not counted
+	Own     func(host string) (Version, bool) // tells by the Host header which version's own Service is asked; may be nil
+	Observe func(Request)                     // called once for each finished request, concurrently; may be nil
 }
 
 // Proxy is a reverse proxy on the loopback interface that splits requests between two versions exactly as it is told, and
@@ -160,7 +161,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			ex.user = n
 		}
 	}
-	if v, err := parseVersion(r.Header.Get(ServiceHeader)); err == nil {
+	if v, own := p.own(r); own {
 		ex.version, ex.direct = v, true
 		if l.backend(v).NoTraffic { // nobody was there to send it
 			http.Error(w, "no-traffic: the "+v.String()+" gets no requests", http.StatusServiceUnavailable)
@@ -177,6 +178,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	defer func() { p.finish(l, ex, r, time.Since(started)) }()
 	p.forward(w, r, l, ex)
+}
+
+// own returns the version to whose own Service a request is sent.
+func (p *Proxy) own(r *http.Request) (Version, bool) {
+	if v, err := parseVersion(r.Header.Get(ServiceHeader)); err == nil {
+		return v, true
+	}
+	if p.options.Own == nil {
+		return 0, false
+	}
+	return p.options.Own(r.Host)
 }
 
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, l *lane, ex *exchange) {

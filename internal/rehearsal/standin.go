@@ -162,7 +162,7 @@ func (s *Stage) templates(c *canary.Canary, known map[canary.ObjectRef]*canary.M
 				continue
 			}
 			kind := template.Spec.Provider.Type
-			if _, err := metric.ProviderFor(kind); err == nil && kind != "prometheus" {
+			if _, err := metric.ProviderFor(kind); err == nil && kind != "prometheus" && kind != "load" {
 				s.say("metric %q: a rehearsal answers queries in PromQL only, so the check of %s is left out", m.Name, kind)
 				continue
 			}

@@ -68,6 +68,9 @@ func (w *Webhooks) StandIn(c *canary.Canary) []string {
 	said := make([]string, 0, len(hooks))
 	for i := range hooks {
 		h := &hooks[i]
+		if h.InProcess() {
+			continue // the run does it itself, and it reaches nothing but the embedded cluster
+		}
 		h.URL, h.DisableTLS = w.URL(h.EffectiveType(), h.Name), false
 		does := "succeeds"
 		switch kind := h.EffectiveType(); {

@@ -106,7 +106,7 @@ func (p *page) write() string {
 	blocks := []string{p.top()}
 	blocks = append(blocks, p.why()...)
 	blocks = append(blocks, p.gate()...)
-	blocks = append(blocks, p.about(), p.checkTable(), p.stepTable())
+	blocks = append(blocks, p.about(), p.checkTable(), p.stepTable(), p.loadTable())
 	if p.charts {
 		blocks = append(blocks, p.chartBlock())
 	}

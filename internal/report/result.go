@@ -39,6 +39,8 @@ type Result struct {
 
 	Steps []Step `json:"steps"` // the analysis, in order; empty when nothing was analysed
 
+	Loads []Load `json:"loads,omitempty"` // that the run has made itself, in order
+
 	PrimaryScaler string `json:"primaryScaler,omitempty"` // the autoscalers in words, as they were at the end
 	CanaryScaler  string `json:"canaryScaler,omitempty"`
 

@@ -28,6 +28,7 @@ type Snapshot struct {
 	Image    string          // what is rolled out; empty when not known
 	OldImage string          // what the primary runs; empty when not known
 	History  []rollout.Entry // oldest first
+	Loads    []Load          // that the run has made itself, oldest first
 }
 
 func name(namespace, canary string) string {

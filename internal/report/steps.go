@@ -43,7 +43,7 @@ func Summarise(s Snapshot) Result {
 		Revision: s.Status.Revision, Image: s.Image,
 		Reason: s.Status.Reason.Code, Message: s.Reason,
 		Weight: s.Status.Weight, FailedChecks: s.Status.Failed, Threshold: s.Spec.Threshold,
-		Finished: s.Now, Steps: Steps(s.History), PrimaryScaler: s.Primary.Scaler, CanaryScaler: s.Target.Scaler,
+		Finished: s.Now, Steps: Steps(s.History), Loads: s.Loads, PrimaryScaler: s.Primary.Scaler, CanaryScaler: s.Target.Scaler,
 	}
 	for i := range r.Steps {
 		if n := r.Steps[i].Number; n <= len(s.Spec.Steps) {

@@ -21,6 +21,9 @@ func (l Look) Table(r Result) string {
 	if len(r.Steps) > 0 {
 		blocks = append(blocks, l.fits(l.stepTable(&r), func() string { return l.stepList(&r) }))
 	}
+	if len(r.Loads) > 0 {
+		blocks = append(blocks, l.fits(l.loadGrid(r.Loads), func() string { return l.loadList(r.Loads) }))
+	}
 	if r.Traffic != nil {
 		blocks = append(blocks,
 			l.fits(l.trafficTable(&r), func() string { return l.trafficList(&r) })+"\n"+l.users(&r))

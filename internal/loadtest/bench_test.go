@@ -1,0 +1,122 @@
+package loadtest
+
+import (
+	"bufio"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// asServer makes this test binary a server: load and server in one process would take from each other.
+const asServer = "PENSTOCK_BENCHMARK_SERVER"
+
+// TestServerOfBenchmarks is the server, in a process of its own. By itself it does nothing.
+func TestServerOfBenchmarks(t *testing.T) {
+	if os.Getenv(asServer) == "" {
+		t.Skip("it is for benchmarks")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	defer server.Close()
+	_, _ = io.WriteString(os.Stdout, server.URL+"\n")
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the benchmark ends
+}
+
+// answering is the URL of a server that does nothing else.
+func answering(b *testing.B) string {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestServerOfBenchmarks$") //nolint:gosec // this very binary
+	cmd.Env = append(os.Environ(), asServer+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(url)
+}
+
+// The constant rate: 5000 requests a second for five seconds, and how far from that it was.
+func BenchmarkConstantRate(b *testing.B) {
+	url := answering(b)
+	tester, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	worst := 0.0
+	for b.Loop() {
+		result, err := tester.Run(b.Context(), payload("type", "rate", "url", url, "rate", "5000", "duration", "5s", "connections", "64"))
+		if err != nil || !result.Passed || result.Load.Failed() > 0 {
+			b.Fatalf("%+v %v", result, err)
+		}
+		worst = max(worst, 100*math.Abs(result.Load.Rate-5000)/5000)
+	}
+	b.ReportMetric(worst, "%deviation")
+	if worst >= 1 {
+		b.Errorf("the rate deviates by %.2f %%, want less than 1 %%", worst)
+	}
+}
+
+const heyBench = "hey -n 20000 -c 16 "
+
+// hey in process, to be compared with the next one.
+func BenchmarkHeyInProcess(b *testing.B) {
+	url := answering(b)
+	tester, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum, n := 0.0, 0
+	for b.Loop() {
+		result, err := tester.Run(b.Context(), payload("cmd", heyBench+url))
+		if err != nil || !result.Passed {
+			b.Fatalf("%+v %v", result, err)
+		}
+		sum, n = sum+result.Load.Rate, n+1
+	}
+	b.ReportMetric(sum/float64(n), "req/s")
+}
+
+var heyRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+
+// The binary, where there is one: apt-get install hey.
+func BenchmarkHeyBinary(b *testing.B) {
+	path, err := exec.LookPath("hey")
+	if err != nil {
+		b.Skip("there is no hey here")
+	}
+	url := answering(b)
+	sum, n := 0.0, 0
+	for b.Loop() {
+		out, err := exec.CommandContext(b.Context(), path, "-n", "20000", "-c", "16", url).Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		found := heyRate.FindSubmatch(out)
+		if found == nil {
+			b.Fatalf("no rate in %s", out)
+		}
+		rate, _ := strconv.ParseFloat(string(found[1]), 64)
+		sum, n = sum+rate, n+1
+	}
+	b.ReportMetric(sum/float64(n), "req/s")
+}
