@@ -142,8 +142,15 @@ func TestTheYAMLOfDocumentsIsValid(t *testing.T) {
 				continue
 			}
 			for _, c := range set.Canaries {
-				none := func(_, _ string) (*canary.MetricTemplate, bool) { return nil, false }
-				if _, err := compile(c, planInputs{provider: "gatewayapi:v1", templates: none}); err != nil {
+				own := func(_, name string) (*canary.MetricTemplate, bool) {
+					for _, template := range set.Templates {
+						if template.Name == name {
+							return template, true
+						}
+					}
+					return nil, false
+				}
+				if _, err := compile(c, planInputs{provider: "gatewayapi:v1", templates: own}); err != nil {
 					t.Errorf("%s: %v", d.name, err)
 				}
 			}
