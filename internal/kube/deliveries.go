@@ -9,10 +9,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/penstock-dev/penstock/internal/manifest"
 )
 
 // DeliveriesName names the ConfigMap of the webhook deliveries that came, and of the changes that wait for a look.
-const DeliveriesName = "penstock-webhook-deliveries"
+const DeliveriesName = manifest.DeliveriesName
 
 const (
 	deliveriesKey = "deliveries" // in binaryData

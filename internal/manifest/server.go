@@ -22,7 +22,8 @@ const (
 	serverPort = 8080
 	secretsDir = "/etc/penstock" // where the Secret is mounted
 
-	deliveriesName = "penstock-webhook-deliveries" // the ConfigMap of the webhooks that came
+	// DeliveriesName names the ConfigMap of the webhook deliveries that came, and of the changes that wait for a look.
+	DeliveriesName = "penstock-webhook-deliveries"
 )
 
 // Server says what a server is made of.
@@ -112,7 +113,7 @@ func DeliveryNeeds(namespace string) []Need {
 	var all needs
 	kept := unnamed(configMapGVR, namespace)
 	all.add("the first webhook; a create cannot be bound to a name", kept, "create")
-	kept.Name = deliveriesName
+	kept.Name = DeliveriesName
 	all.add("webhooks that came and are not dealt with yet", kept, "get", "update")
 	return all
 }
