@@ -42,11 +42,12 @@ type runInputs struct {
 type rehearseInputs struct {
 	policyInputs
 	loadInputs
+	trialInputs
 	reportInputs
 	Files    []string `input:"filename" short:"f" help:"file, directory or glob with the Canary to rehearse; default: a bundled one"`
 	Provider string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	Speed    float64  `input:"speed" help:"how many times faster than real time; default: so that the rollout takes about 15 seconds"`
-	RPS      int      `input:"rps" default:"200" help:"requests per second, of real time, that the users send"`
+	RPS      int      `input:"rps" default:"200" help:"requests per second, of real time, that the users send; with --trials of virtual time"`
 	Faults   []string `input:"fault" help:"[canary:|primary:]errors=5%|latency=800ms|crash|no-traffic|metrics-down, with @30: from weight 30 on; may be repeated"`
 	Seed     uint64   `input:"seed" default:"1" help:"seed of what is random"`
 	Output   string   `input:"output" short:"o" help:"json: print the result as one JSON document on standard output"`

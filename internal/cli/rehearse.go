@@ -36,11 +36,15 @@ func (a *App) rehearseCommand() *cobra.Command {
 real samples, and the very engine that runs on a real cluster. With faults you learn, before production, whether your
 thresholds would have caught them.
 
+With --trials no request is sent: as many rollouts of a healthy release and of several bad ones are played in virtual
+time, and a table tells how often each is rolled back, after how long, and how many requests of users had failed by then.
+
 What the canary refers to and the files do not contain is stood in for, and the result says what.
 Exit codes: 0 promoted, 1 rolled back, 2 bad input, 130 cancelled.`,
 		Example: `  penstock rehearse
   penstock rehearse --fault errors=5%
-  penstock rehearse -f canary.yaml --fault latency=800ms@30 --speed 20`,
+  penstock rehearse -f canary.yaml --fault latency=800ms@30 --speed 20
+  penstock rehearse -f canary.yaml --trials 1000 --rps 50`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd.Flags(), a.Getenv); err != nil {
@@ -70,6 +74,9 @@ func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) err
 	p, err := a.prepare(in, name)
 	if err != nil {
 		return err
+	}
+	if in.Trials > 0 {
+		return a.try(ctx, in, &p.plan)
 	}
 	cluster, err := rehearsal.Start(ctx, rehearsal.Options{
 		Canary: p.canary, Router: p.router, Objects: p.stage.Objects, Container: p.stage.Container, NewImage: p.stage.NewImage,
@@ -109,7 +116,8 @@ func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) err
 // prepare reads and checks everything before the embedded cluster is built.
 func (a *App) prepare(in *rehearseInputs, name string) (*play, error) {
 	faults, faultErr := rehearsal.ParseFaults(in.Faults)
-	if err := errors.Join(faultErr, checkPace(in)); err != nil {
+	_, trialErr := in.trialInputs.parse(in)
+	if err := errors.Join(faultErr, checkPace(in), trialErr); err != nil {
 		return nil, badInput(err)
 	}
 	if err := parseOutput(in.Output); err != nil {
