@@ -50,5 +50,19 @@ func (a *Analyst) probeBoth(ctx context.Context, k *ask, now time.Time) (rollout
 		seen.Message += " (the query for the primary)"
 		return seen, more
 	}
-	return result, again
+	return a.foresee(ctx, k, result, now), again
+}
+
+// foresee warns when the primary, which has all of the traffic now, has too few samples to be compared with. A primary that
+// has just been made has few as well, so that this is no failure yet.
+func (a *Analyst) foresee(ctx context.Context, k *ask, r rollout.CheckResult, now time.Time) rollout.CheckResult {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	source, err := a.source(ctx, k)
+	if err != nil {
+		return r // what can be asked was asked
+	}
+	q := k.query(k.check.Versus.Query, now)
+	q.Every = k.check.Versus.Every
+	return metric.Foresee(k.check, r, a.query(ctx, k, source, q))
 }

@@ -116,7 +116,15 @@ func TestAProbeLooksAtTheQueriesForBothSides(t *testing.T) {
 		t.Errorf("got %s: %s", got.Verdict, got.Message)
 	}
 	library.answers[primaries] = one
-	if got := analyst(t, analysis.Config{Checks: []metric.Check{check}}).Probe(t.Context(), time.Unix(1764000000, 0))[0]; got.Verdict != rollout.Pass {
+	const warning = "(warning: the primary has 0 samples of 5s in the last 1m, and at least 8 are needed; in each there must be requests and two scrapes of the metrics)"
+	if got := analyst(t, analysis.Config{Checks: []metric.Check{check}}).Probe(t.Context(), time.Unix(1764000000, 0))[0]; got.Verdict != rollout.Pass ||
+		!strings.HasSuffix(got.Message, warning) {
+		t.Errorf("got %s: %s", got.Verdict, got.Message)
+	}
+	library.answers["query_range"] = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[` +
+		strings.TrimSuffix(strings.Repeat(`[1,"2"],`, 8), ",") + `]}]}}`
+	if got := analyst(t, analysis.Config{Checks: []metric.Check{check}}).Probe(t.Context(), time.Unix(1764000000, 0))[0]; got.Verdict != rollout.Pass ||
+		strings.Contains(got.Message, "warning") {
 		t.Errorf("got %s: %s", got.Verdict, got.Message)
 	}
 }

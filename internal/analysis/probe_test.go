@@ -44,6 +44,10 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(404, "404 page not found")(w, r)
 		return
 	}
+	if what == "query_range" {
+		answer(200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`)(w, r)
+		return
+	}
 	answer(200, `{"status":"success","data":{"resultType":"vector","result":[]}}`)(w, r)
 }
 

@@ -69,6 +69,16 @@ func Compare(c Check, canaries, primaries Answer) rollout.CheckResult {
 	return r
 }
 
+// Foresee adds a warning to a probe that passed, when the samples that the primary has before there is a canary are fewer
+// than a comparison needs.
+func Foresee(c Check, r rollout.CheckResult, primaries Answer) rollout.CheckResult {
+	if n := len(primaries.Row); (primaries.Outcome == Row || primaries.Outcome == NoData) && n < c.Versus.MinSamples {
+		r.Message += fmt.Sprintf(" (warning: the primary has %s of %s in the last %s, and at least %d are needed; in each there must be requests and two scrapes of the metrics)",
+			samples(n), lasting(c.Versus.Every), lasting(c.Interval), c.Versus.MinSamples)
+	}
+	return r
+}
+
 // finding is what a comparison found, in the worse direction.
 type finding struct {
 	measure         string // median or mean
