@@ -52,3 +52,25 @@ func TestAnInconclusiveComparisonNeverPasses(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyNewEntriesKeepTheirSamples(t *testing.T) {
+	t.Parallel()
+	var r Record
+	shared := &Comparison{Value: 1, Canary: []float64{1}, Primary: []float64{2}}
+	for range 3 * samplesLimit {
+		r.Append(Entry{Checks: []CheckResult{{Name: "queue", Comparison: shared}, {Name: "rate"}}})
+	}
+	kept := 0
+	for i := range r.History {
+		c := r.History[i].Checks[0].Comparison
+		if c.Value != 1 {
+			t.Errorf("entry %d lost its value", i)
+		}
+		if len(c.Canary) > 0 && len(c.Primary) > 0 {
+			kept++
+		}
+	}
+	if kept != samplesLimit || len(shared.Canary) != 1 {
+		t.Errorf("%d entries have samples, want %d", kept, samplesLimit)
+	}
+}

@@ -1,9 +1,15 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // historyLimit bounds the record: it lives in a ConfigMap, which holds 1 MiB.
 const historyLimit = 200
+
+// samplesLimit is how many of the newest entries keep the samples of their comparisons, which take more room than all else.
+const samplesLimit = 20
 
 // Record is what the cluster keeps of a rollout, in the ConfigMap penstock-<canary>. It is written only by the run that
 // holds the lease.
@@ -24,10 +30,26 @@ type Record struct {
 	History []Entry   `json:"history,omitempty"` // oldest first; the oldest are dropped
 }
 
-// Append adds an entry to the history and drops the oldest beyond the limit.
+// Append adds an entry to the history and drops the oldest beyond the limit, and the samples of those that are not new any
+// more. What the entries share with others is left as it is.
 func (r *Record) Append(e Entry) {
 	r.History = append(r.History, e)
+	if old := len(r.History) - 1 - samplesLimit; old >= 0 {
+		r.History[old].Checks = withoutSamples(r.History[old].Checks)
+	}
 	if extra := len(r.History) - historyLimit; extra > 0 {
 		r.History = append([]Entry(nil), r.History[extra:]...)
 	}
+}
+
+func withoutSamples(checks []CheckResult) []CheckResult {
+	checks = slices.Clone(checks)
+	for i := range checks {
+		if c := checks[i].Comparison; c != nil {
+			short := *c
+			short.Canary, short.Primary = nil, nil
+			checks[i].Comparison = &short
+		}
+	}
+	return checks
 }
