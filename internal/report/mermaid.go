@@ -102,8 +102,8 @@ func (p *page) checkChart(c *rollout.CheckResult) string {
 		}
 		lines = append(lines, "line "+series(flat))
 	}
-	if bounds := (Look{}).thresholdText(c); bounds != "" {
-		title += ", wanted " + label(bounds)
+	if bounds, ok := strings.CutPrefix(wanted(c), ", "); ok {
+		title += ", " + label(bounds)
 	}
 	pad := (hi - lo) / 10
 	if pad == 0 {

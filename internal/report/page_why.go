@@ -95,9 +95,7 @@ func (p *page) measured(c *rollout.CheckResult) string {
 	if c.Value != nil {
 		text += ": " + prose(valueText(c))
 	}
-	if bound := (Look{}).thresholdText(c); bound != "" {
-		text += ", wanted " + prose(bound)
-	}
+	text += prose(wanted(c))
 	if c.Message != "" {
 		text += " — " + prose(clip(Clean(c.Message), p.text))
 	}

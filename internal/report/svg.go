@@ -115,7 +115,7 @@ func checkChart(last *rollout.CheckResult, samples []sample, a axes) *chart {
 		return nil
 	}
 	c := &chart{Title: Clean(last.Name), X: a.times(), Y: a.values(last.Unit), Bounds: a.bounds(last)}
-	c.Summary = fmt.Sprintf("%d values; the last: %s.", n, strings.TrimRight(valueText(last)+", wanted "+(Look{}).thresholdText(last), ", wanted"))
+	c.Summary = fmt.Sprintf("%d values; the last: %s.", n, valueText(last)+wanted(last))
 	c.Lines, c.Dots = a.course(samples)
 	c.Primary = a.primaryCourse(samples)
 	return c

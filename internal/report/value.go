@@ -80,6 +80,18 @@ func (l Look) thresholdText(c *rollout.CheckResult) string {
 	return ""
 }
 
+// wanted is the end of a sentence about a value: what the check asks for, or what the primary had.
+func wanted(c *rollout.CheckResult) string {
+	text := (Look{}).thresholdText(c)
+	switch {
+	case text == "":
+		return ""
+	case c.Comparison != nil:
+		return ", " + text
+	}
+	return ", wanted " + text
+}
+
 // because says in one sentence why a check is not a pass; it always names the check.
 func because(c *rollout.CheckResult) string {
 	name, message := Clean(c.Name), Clean(c.Message)
