@@ -108,7 +108,7 @@ func comparisonChart(c *rollout.CheckResult) *chart {
 	for _, v := range slices.Concat(all.Canary, all.Primary) {
 		a.lo, a.hi = min(a.lo, v), max(a.hi, v)
 	}
-	if a.lo, a.hi = roomy(a.lo, a.hi); !finiteValue(a.hi - a.lo) {
+	if a.lo, a.hi = roomy(a.lo, a.hi, c.Unit); !finiteValue(a.hi - a.lo) {
 		return nil
 	}
 	most := max(len(all.Canary), len(all.Primary))

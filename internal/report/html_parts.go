@@ -19,7 +19,11 @@ func webSteps(r *Result, s *Snapshot) []webStep {
 		}
 		w.Mark, w.Class = stepState(r, i)
 		for j := range step.Checks {
-			w.Checks = append(w.Checks, webCheckOf(&step.Checks[j], nil))
+			check := webCheckOf(&step.Checks[j], nil)
+			if primary := primaryText(&step.Checks[j]); primary != "" {
+				check.Value += " (" + short(primary, cellValue) + ")"
+			}
+			w.Checks = append(w.Checks, check)
 		}
 		if t := step.Traffic; t != nil {
 			w.Requests = fmt.Sprintf("%d primary, %d canary", t.Primary, t.Canary)

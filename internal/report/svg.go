@@ -110,7 +110,7 @@ func checkChart(last *rollout.CheckResult, samples []sample, a axes) *chart {
 	}
 	widen(last.Min)
 	widen(last.Max)
-	a.lo, a.hi = roomy(a.lo, a.hi)
+	a.lo, a.hi = roomy(a.lo, a.hi, last.Unit)
 	if !finiteValue(a.hi - a.lo) {
 		return nil
 	}
@@ -121,11 +121,14 @@ func checkChart(last *rollout.CheckResult, samples []sample, a axes) *chart {
 	return c
 }
 
-// roomy widens a range so that no value lies on the edge.
-func roomy(lo, hi float64) (float64, float64) {
+// roomy widens a range so that no value lies on the edge. There is little to see above all of a whole.
+func roomy(lo, hi float64, unit string) (float64, float64) {
 	pad := (hi - lo) / 8
 	if pad == 0 {
 		pad = max(math.Abs(hi)/8, 0.5)
+	}
+	if unit == "%" && hi <= 100 {
+		return max(lo-pad, min(lo, 0)-1), min(hi+pad, 101)
 	}
 	return lo - pad, hi + pad
 }
