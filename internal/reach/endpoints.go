@@ -66,10 +66,12 @@ func podsOf(s Service, port corev1.ServicePort, found []discoveryv1.EndpointSlic
 	}
 	switch {
 	case bare > 0:
-		return nil, &Error{Service: s, Message: fmt.Sprintf("it exists, but its %s no pods, so that there is no port to forward; try --reach service-proxy",
-			plural(bare, "ready endpoint is", "ready endpoints are"))}
-	case waiting > 0:
-		return nil, &Error{Service: s, Message: fmt.Sprintf("it exists, but none of its %s ready", plural(waiting, "endpoint is", "endpoints is")), Passing: true}
+		return nil, &Error{Service: s, Message: "it exists, but none of its ready endpoints is a pod, and the Kubernetes API leads to nothing else; " +
+			"name an address that this machine can reach"}
+	case waiting == 1:
+		return nil, &Error{Service: s, Message: "it exists, but its only endpoint is not ready", Passing: true}
+	case waiting > 1:
+		return nil, &Error{Service: s, Message: fmt.Sprintf("it exists, but none of its %d endpoints is ready", waiting), Passing: true}
 	}
 	return nil, &Error{Service: s, Message: "it exists, but it has no endpoints: no pod has the labels of its selector", Passing: true}
 }
@@ -85,11 +87,4 @@ func portIn(slice discoveryv1.EndpointSlice, name string) (int32, bool) {
 		}
 	}
 	return 0, false
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }

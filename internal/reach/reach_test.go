@@ -154,7 +154,7 @@ func TestErrorsSayWhatIsWrongWithTheService(t *testing.T) {
 		{PortForward, "http://nobody.shop.svc", `Service "shop/nobody": there is no such Service in the cluster`, true},
 		{PortForward, "http://empty.shop", `Service "shop/empty": it exists, but it has no endpoints`, true},
 		{PortForward, "http://starting.shop", `Service "shop/starting": it exists, but none of its 2 endpoints is ready`, true},
-		{PortForward, "http://bare.shop", `its 1 ready endpoint is no pods`, false},
+		{PortForward, "http://bare.shop", `none of its ready endpoints is a pod`, false},
 		{PortForward, "http://web.locked.svc", `this run may not read Services in namespace "locked"; 'penstock render rbac'`, false},
 		{PortForward, "http://web.closed.svc", `this run may not forward ports of pods in namespace "closed"; 'penstock render rbac'`, false},
 		{PortForward, "http://empty.shop:9090", `Service "shop/empty": it has no TCP port 9090; it has 80 (web)`, false},
