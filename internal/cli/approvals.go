@@ -81,7 +81,7 @@ func (b *bulletin) approvable(out *approvals) error {
 	case b.ci.RepositoryID == 0:
 		return errors.New("approvals: the job does not say the number of its repository (GITHUB_REPOSITORY_ID)")
 	}
-	out.ci, out.change = b.ci, b.github.Change()
+	out.ci, out.change = b.ci, b.github.Change(forge.Ask{})
 	return nil
 }
 

@@ -1,15 +1,11 @@
 package forge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
-
-	"github.com/google/go-github/v60/github"
 
 	"github.com/penstock-dev/penstock/internal/httpx"
 )
@@ -40,11 +36,10 @@ type GitHubConfig struct {
 // GitHub shows rollouts on github.com or a GitHub Enterprise Server. It is safe for concurrent use: the canaries of a
 // run share it, with its rate limit and what it found out about the pull request.
 type GitHub struct {
-	api         *github.Client
+	githubAPI
 	ci          CI
 	owner, repo string
 	deployment  *deployment // nil if there is none
-	limit       limit
 
 	mu      sync.Mutex // held during the lookups, so that several canaries cause one
 	request *int       // number of the pull request, 0 if there is none; nil before the lookup
@@ -58,9 +53,9 @@ func NewGitHub(cfg GitHubConfig) (*GitHub, error) {
 	if !ok || owner == "" || repo == "" {
 		problems = append(problems, fmt.Errorf("the repository is %q, and must be owner/name", cfg.CI.Repository))
 	}
-	base, err := url.Parse(strings.TrimRight(cfg.CI.API, "/") + "/")
-	if err != nil || base.Host == "" {
-		problems = append(problems, errors.New("the API of GitHub must be a URL such as https://api.github.com"))
+	base, err := parseGitHubAPI(cfg.CI.API)
+	if err != nil {
+		problems = append(problems, err)
 	}
 	if !commitID.MatchString(cfg.CI.SHA) {
 		problems = append(problems, fmt.Errorf("the commit is %q, and must be 40 or 64 hexadecimal digits", cfg.CI.SHA))
@@ -74,11 +69,9 @@ func NewGitHub(cfg GitHubConfig) (*GitHub, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	h := *cfg.Client.HTTP()
-	h.Transport = authorized{base: h.Transport, token: cfg.Token, scheme: base.Scheme, host: base.Host}
-	api := github.NewClient(&h)
-	api.BaseURL = base
-	g := &GitHub{api: api, ci: cfg.CI, owner: owner, repo: repo}
+	transport := cfg.Client.HTTP().Transport
+	g := &GitHub{ci: cfg.CI, owner: owner, repo: repo}
+	g.api = newGitHubClient(cfg.Client, base, bearer{base: transport, token: cfg.Token})
 	if cfg.CI.Deployment.ID != 0 || (cfg.CreateDeployment && cfg.CI.Environment != "") {
 		g.deployment = &deployment{g: g, id: cfg.CI.Deployment.ID, pages: map[Rollout]Page{}}
 	}
@@ -98,42 +91,6 @@ func (g *GitHub) Surfaces(r Rollout) []Surface {
 		surfaces = append(surfaces, g.deployment.part(r))
 	}
 	return surfaces
-}
-
-// authorized adds the token to requests to the API, and only to those: a redirect to another host does not get it.
-type authorized struct {
-	base         http.RoundTripper
-	token        Token
-	scheme, host string
-}
-
-// RoundTrip sends a copy.
-func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != a.scheme || req.URL.Host != a.host {
-		return a.base.RoundTrip(req)
-	}
-	req = req.Clone(req.Context())
-	req.Header.Set("Authorization", "Bearer "+string(a.token))
-	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-	resp, err := a.base.RoundTrip(req)
-	if err == nil {
-		dropReset(resp)
-	}
-	return resp, err
-}
-
-// call makes one request, unless a rate limit forbids it. what says what was tried: "create the check run".
-func (g *GitHub) call(ctx context.Context, what string, request func(context.Context) error) error {
-	if err := g.limit.check(); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	err := request(ctx)
-	if err == nil {
-		return nil
-	}
-	err = explainGitHub(err, g.api.BaseURL.String())
-	g.limit.learn(err)
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // refused turns answers that will not change during a run into a *DisabledError; other errors stay as they are.

@@ -7,23 +7,32 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/approval"
 )
 
-// GitHubChange reads what people say about the pull request of a run, and who they are. Everything is asked again each
-// time, and what has not changed costs nothing of the rate limit.
+// Ask says what of a change is wanted besides, at the cost of more requests.
+type Ask struct {
+	Reviews    bool // the reviews as well as the comments; only GitHub has any that say of which commit they are
+	Committers bool // the authors and committers of the commits; only GitHub tells more of them than an address
+}
+
+// GitHubChange reads what people say about a pull request, and who they are. Everything is asked again each time, and what
+// has not changed costs nothing of the rate limit. Keep it: a new one has to be told everything.
 type GitHubChange struct {
-	g *GitHub
+	connect     func(context.Context) (*githubAPI, error)
+	owner, repo string
+	ask         Ask
+	number      func(context.Context) (int, error)                    // 0 is none
+	starters    func(context.Context, *GitHubChange) ([]int64, error) // of the run; nil outside of one
 
 	mu    sync.Mutex
 	known map[string]heard // by path
 }
 
-// heard is what GitHub said last, with the tag by which it can be asked for news only.
+// heard is what a forge said last, with the tag by which it can be asked for news only.
 type heard struct {
 	tag  string
 	body []byte
@@ -31,7 +40,12 @@ type heard struct {
 }
 
 // Change returns the reader of the run's pull request. It makes no request.
-func (g *GitHub) Change() *GitHubChange { return &GitHubChange{g: g, known: map[string]heard{}} }
+func (g *GitHub) Change(ask Ask) *GitHubChange {
+	return &GitHubChange{
+		connect: func(context.Context) (*githubAPI, error) { return &g.githubAPI, nil },
+		owner:   g.owner, repo: g.repo, ask: ask, number: g.requestNumber, starters: g.starters, known: map[string]heard{},
+	}
+}
 
 type githubUser struct {
 	ID    int64  `json:"id"`
@@ -43,7 +57,13 @@ type githubPull struct {
 	User     githubUser `json:"user"`
 	State    string     `json:"state"`
 	MergedAt *time.Time `json:"merged_at"`
-	Head     struct {
+	Commits  int        `json:"commits"`
+	Base     struct {
+		Repo struct {
+			ID int64 `json:"id"`
+		} `json:"repo"`
+	} `json:"base"`
+	Head struct {
 		SHA  string `json:"sha"`
 		Ref  string `json:"ref"`
 		Repo *struct {
@@ -54,7 +74,7 @@ type githubPull struct {
 
 // Read returns the pull request and the people around it.
 func (c *GitHubChange) Read(ctx context.Context) (Change, error) {
-	number, err := c.g.requestNumber(ctx)
+	number, err := c.number(ctx)
 	if err != nil || number == 0 {
 		return Change{}, err
 	}
@@ -63,58 +83,26 @@ func (c *GitHubChange) Read(ctx context.Context) (Change, error) {
 		return Change{}, err
 	}
 	change := Change{
-		Number: int64(number), Author: pull.User.ID, Head: pull.Head.SHA,
+		Repository: pull.Base.Repo.ID, Number: int64(number), Author: pull.User.ID, Head: pull.Head.SHA,
 		Merged: pull.MergedAt != nil, Closed: pull.State != "open" && pull.MergedAt == nil,
 	}
 	if change.LastPusher, err = c.pusher(ctx, &pull); err != nil {
 		return Change{}, err
 	}
-	change.Starters, err = c.starters(ctx)
-	return change, err
-}
-
-// pusher is who pushed the head. Commits do not say it: everybody can write any name into them.
-func (c *GitHubChange) pusher(ctx context.Context, pull *githubPull) (int64, error) {
-	if pull.Head.Repo == nil { // the fork was deleted
-		return 0, nil
-	}
-	var pushes []struct {
-		After string      `json:"after"`
-		Actor *githubUser `json:"actor"`
-	}
-	path := "repos/" + pull.Head.Repo.FullName + "/activity?per_page=100&ref=" + url.QueryEscape("refs/heads/"+pull.Head.Ref)
-	_, err := c.get(ctx, "ask who pushed last", path, &pushes)
-	if status := statusOf(err); status == http.StatusForbidden || status == http.StatusNotFound {
-		return 0, nil // an older server, or a token that may not ask
-	}
-	for _, p := range pushes { // the newest first
-		if p.After == pull.Head.SHA && p.Actor != nil {
-			return p.Actor.ID, err
+	if c.ask.Committers {
+		if change.Committers, err = c.committers(ctx, number, pull.Commits); err != nil {
+			return Change{}, err
 		}
 	}
-	return 0, err
-}
-
-// starters are who caused the event and who started this attempt: all of them, or nobody.
-func (c *GitHubChange) starters(ctx context.Context) ([]int64, error) {
-	ci := &c.g.ci
-	if ci.ActorID == 0 {
-		return nil, nil
+	if c.starters != nil {
+		change.Starters, err = c.starters(ctx, c)
 	}
-	if strings.EqualFold(ci.TriggeringActor, ci.Actor) {
-		return []int64{ci.ActorID}, nil
-	}
-	var user githubUser
-	_, err := c.get(ctx, "ask who started the run again", "users/"+url.PathEscape(ci.TriggeringActor), &user)
-	if err != nil || user.ID == 0 {
-		return nil, err
-	}
-	return []int64{ci.ActorID, user.ID}, nil
+	return change, err
 }
 
 // Comments returns all comments that were written or changed since then, oldest first.
 func (c *GitHubChange) Comments(ctx context.Context, since time.Time) ([]Note, error) {
-	number, err := c.g.requestNumber(ctx)
+	number, err := c.number(ctx)
 	if err != nil || number == 0 {
 		return nil, err
 	}
@@ -147,81 +135,37 @@ func (c *GitHubChange) Comments(ctx context.Context, since time.Time) ([]Note, e
 	return nil, fmt.Errorf("read the comments: there are more than %d", maxPages*pageSize)
 }
 
-// Permission asks what somebody may do now, and in which of the teams they are. An error is no answer.
-func (c *GitHubChange) Permission(ctx context.Context, who approval.Actor, teams []string) (approval.Permission, error) {
-	var said struct {
-		Permission string     `json:"permission"`
-		Role       string     `json:"role_name"`
-		User       githubUser `json:"user"`
-	}
-	login := url.PathEscape(who.Login)
-	_, err := c.get(ctx, "ask for a permission", c.path("collaborators/%s/permission", login), &said)
-	switch {
-	case statusOf(err) == http.StatusNotFound:
-		return approval.Permission{}, nil // nobody of that name any more
-	case err != nil:
-		return approval.Permission{}, err
-	case said.User.ID != who.ID:
-		return approval.Permission{}, nil // the name is somebody else's by now
-	}
-	role, err := approval.ParseRole(said.Role)
-	if err != nil { // a role of the organisation's own; the other field says what it comes to
-		if role, err = approval.ParseRole(said.Permission); err != nil {
-			return approval.Permission{}, fmt.Errorf("ask for a permission: %w", err)
-		}
-	}
-	p := approval.Permission{Known: true, Role: role}
-	for _, team := range teams {
-		in, err := c.member(ctx, team, login)
-		if err != nil {
-			return approval.Permission{}, err
-		}
-		if in {
-			p.Teams = append(p.Teams, team)
-		}
-	}
-	return p, nil
-}
-
-func (c *GitHubChange) member(ctx context.Context, team, login string) (bool, error) {
-	org, slug, ok := strings.Cut(team, "/")
-	if !ok || strings.Contains(slug, "/") {
-		return false, nil // no team of GitHub
-	}
-	var said struct {
-		State string `json:"state"`
-	}
-	path := "orgs/" + url.PathEscape(org) + "/teams/" + url.PathEscape(slug) + "/memberships/" + login
-	_, err := c.get(ctx, "ask who is in a team", path, &said)
-	if statusOf(err) == http.StatusNotFound {
-		return false, nil
-	}
-	return err == nil && said.State == "active", err
-}
-
 // React answers a comment. It may be called again.
 func (c *GitHubChange) React(ctx context.Context, comment int64, r Reaction) error {
-	return c.g.call(ctx, "react to a comment", func(ctx context.Context) error {
-		req, err := c.g.api.NewRequest(http.MethodPost, c.path("issues/comments/%d/reactions", comment), map[string]string{"content": string(r)})
+	g, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return g.call(ctx, "react to a comment", func(ctx context.Context) error {
+		req, err := g.api.NewRequest(http.MethodPost, c.path("issues/comments/%d/reactions", comment), map[string]string{"content": string(r)})
 		if err != nil {
 			return err
 		}
-		_, err = c.g.api.Do(ctx, req, nil)
+		_, err = g.api.Do(ctx, req, nil)
 		return err
 	})
 }
 
 func (c *GitHubChange) path(format string, args ...any) string {
-	return "repos/" + c.g.owner + "/" + c.g.repo + "/" + fmt.Sprintf(format, args...)
+	return "repos/" + c.owner + "/" + c.repo + "/" + fmt.Sprintf(format, args...)
 }
 
 // get reads a path, unless what was read before is still true.
 func (c *GitHubChange) get(ctx context.Context, what, path string, into any) (next int, err error) {
+	g, err := c.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
 	c.mu.Lock()
 	was, had := c.known[path]
 	c.mu.Unlock()
-	err = c.g.call(ctx, what, func(ctx context.Context) error {
-		req, err := c.g.api.NewRequest(http.MethodGet, path, nil)
+	err = g.call(ctx, what, func(ctx context.Context) error {
+		req, err := g.api.NewRequest(http.MethodGet, path, nil)
 		if err != nil {
 			return err
 		}
@@ -229,7 +173,7 @@ func (c *GitHubChange) get(ctx context.Context, what, path string, into any) (ne
 			req.Header.Set("If-None-Match", was.tag)
 		}
 		var body bytes.Buffer
-		resp, err := c.g.api.Do(ctx, req, &body)
+		resp, err := g.api.Do(ctx, req, &body)
 		if resp != nil && resp.StatusCode == http.StatusNotModified && had {
 			return nil
 		}

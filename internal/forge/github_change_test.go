@@ -116,7 +116,7 @@ func (f *fakeTalk) say(id int64, at time.Time, body string) map[string]any {
 func (f *fakeTalk) reader() *GitHubChange {
 	cfg := f.config()
 	cfg.CI.Actor, cfg.CI.ActorID, cfg.CI.TriggeringActor = "ann", 1, "zoe"
-	return f.start(cfg).Change()
+	return f.start(cfg).Change(Ask{})
 }
 
 func TestAChangeNamesThePeopleAroundIt(t *testing.T) {

@@ -93,12 +93,3 @@ func (g *GitHub) ownLogin(ctx context.Context) (string, error) {
 	g.login = answer.Data.Viewer.Login
 	return g.login, nil
 }
-
-// graphQL is the address of the GraphQL API: beside the REST API on github.com, and at /api/graphql on a server of
-// one's own, whose REST API is at /api/v3.
-func (g *GitHub) graphQL() string {
-	if path, ok := strings.CutSuffix(g.api.BaseURL.Path, "/v3/"); ok {
-		return path + "/graphql"
-	}
-	return g.api.BaseURL.Path + "graphql"
-}
