@@ -72,6 +72,9 @@ func (f *fakeGitLab) listNotes(r *http.Request, _ fakeUser) (any, error) {
 		return nil, gitlabErrFake{404, "404 Not found"}
 	}
 	notes = slices.Clone(notes)
+	if r.URL.Query().Get("order_by") == "updated_at" {
+		slices.SortStableFunc(notes, func(a, b *fakeNote) int { return a.Updated.Compare(b.Updated) })
+	}
 	if r.URL.Query().Get("sort") != "asc" { // the newest first is what GitLab does
 		slices.Reverse(notes)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // The world of the fake: one project, one pipeline, one job in it.
@@ -41,6 +42,10 @@ type (
 		Body   string   `json:"body"`
 		System bool     `json:"system"`
 		Author fakeUser `json:"author"`
+
+		Created time.Time  `json:"created_at"`
+		Updated time.Time  `json:"updated_at"`
+		edited  *time.Time // which only GraphQL tells
 	}
 	fakeDeployment struct {
 		ID          int      `json:"id"`
@@ -61,6 +66,9 @@ type (
 		Squash    string `json:"squash_commit_sha"`
 		Source    string `json:"source_branch"`
 		Target    string `json:"target_branch"`
+
+		Author        fakeUser `json:"author"`
+		SourceProject int      `json:"source_project_id"`
 	}
 	// gitlabFault is what happens to one request instead of, or after, being done.
 	gitlabFault struct {
@@ -84,6 +92,7 @@ type (
 		deployments []*fakeDeployment
 		faults      map[string][]gitlabFault // by method and the last part of the path, such as "POST notes"
 		obeyed      []string                 // quick actions
+		talk        fakeTalk
 		log         []string
 		last        int
 	}
@@ -170,16 +179,25 @@ func (f *fakeGitLab) serve(w http.ResponseWriter, r *http.Request) {
 		"GET /api/v4/user":              func(_ *http.Request, u fakeUser) (any, error) { return u, nil },
 		"GET /api/v4/job":               f.getJob,
 		"GET " + project + "/jobs/{id}": f.getJob,
-		"GET " + project + "/repository/commits/{sha}/statuses":       f.listStatuses,
-		"POST " + project + "/statuses/{sha}":                         f.setStatus,
-		"GET " + project + "/repository/commits/{sha}/merge_requests": f.listRequests,
-		"GET " + project + "/merge_requests/{iid}/notes":              f.listNotes,
-		"POST " + project + "/merge_requests/{iid}/notes":             f.writeNote,
-		"PUT " + project + "/merge_requests/{iid}/notes/{id}":         f.writeNote,
-		"GET " + project + "/deployments":                             f.listDeployments,
-		"GET " + project + "/deployments/{id}":                        f.oneDeployment,
-		"POST " + project + "/deployments":                            f.makeDeployment,
-		"PUT " + project + "/deployments/{id}":                        f.oneDeployment,
+		"GET " + project + "/repository/commits/{sha}/statuses":            f.listStatuses,
+		"POST " + project + "/statuses/{sha}":                              f.setStatus,
+		"GET " + project + "/repository/commits/{sha}/merge_requests":      f.listRequests,
+		"GET " + project + "/merge_requests/{iid}/notes":                   f.listNotes,
+		"POST " + project + "/merge_requests/{iid}/notes":                  f.writeNote,
+		"PUT " + project + "/merge_requests/{iid}/notes/{id}":              f.writeNote,
+		"GET " + project + "/deployments":                                  f.listDeployments,
+		"GET " + project + "/deployments/{id}":                             f.oneDeployment,
+		"POST " + project + "/deployments":                                 f.makeDeployment,
+		"PUT " + project + "/deployments/{id}":                             f.oneDeployment,
+		"GET " + project + "/merge_requests/{iid}":                         f.getRequest,
+		"GET /api/v4/projects/{id}/events":                                 f.listPushes,
+		"GET " + project + "/pipelines/{id}":                               f.getPipeline,
+		"GET " + project + "/members/all/{user}":                           f.getMember,
+		"GET /api/v4/groups/{group}/members/all/{user}":                    f.getMember,
+		"GET /api/v4/users/{user}":                                         f.getUser,
+		"GET " + project + "/merge_requests/{iid}/notes/{id}/award_emoji":  f.listAwards,
+		"POST " + project + "/merge_requests/{iid}/notes/{id}/award_emoji": f.award,
+		"POST /api/graphql":                                                f.graphQL,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { f.answer(w, r, handle) })
 	}
@@ -191,6 +209,9 @@ func (f *fakeGitLab) serve(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeGitLab) answer(w http.ResponseWriter, r *http.Request, handle func(*http.Request, fakeUser) (any, error)) {
 	token := r.Header.Get("PRIVATE-TOKEN") + r.Header.Get("JOB-TOKEN")
+	if r.URL.Path == "/api/graphql" {
+		token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	}
 	user, known := f.tokens[token]
 	job := r.Header.Get("JOB-TOKEN") != ""
 	var value any
@@ -198,17 +219,20 @@ func (f *fakeGitLab) answer(w http.ResponseWriter, r *http.Request, handle func(
 	switch {
 	case !known, job && !strings.Contains(r.URL.Path, "/deployments") && r.URL.Path != "/api/v4/job", !job && r.URL.Path == "/api/v4/job":
 		err = gitlabErrFake{401, "401 Unauthorized"}
-	case f.scopeless && r.Method != http.MethodGet:
+	case f.scopeless && r.Method != http.MethodGet && r.URL.Path != "/api/graphql":
 		err = gitlabErrFake{403, "insufficient_scope"}
 	default:
 		value, err = handle(r, user)
+	}
+	if f.same(w, r, value, err) {
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("RateLimit-Limit", "1") // a minute: nobody may slow down before GitLab says so
 	if gitlabFailed := (gitlabErrFake{}); errors.As(err, &gitlabFailed) {
 		w.WriteHeader(gitlabFailed.status)
 		value = map[string]string{"message": gitlabFailed.message}
-	} else if r.Method == http.MethodPost {
+	} else if r.Method == http.MethodPost && r.URL.Path != "/api/graphql" {
 		w.WriteHeader(http.StatusCreated)
 	}
 	if gitlabRows, ok := value.([]any); ok {
