@@ -76,8 +76,11 @@ func explainGitHub(err error, target string) error {
 		secondary *github.AbuseRateLimitError
 		accepted  *github.AcceptedError
 		answer    *github.ErrorResponse
+		known     *answerError
 	)
 	switch {
+	case errors.As(err, &known):
+		return known
 	case errors.As(err, &primary):
 		return limited(answerOf(primary.Response, primary.Message, nil), primary.Rate.Reset.Time)
 	case errors.As(err, &secondary):
@@ -89,7 +92,7 @@ func explainGitHub(err error, target string) error {
 	case errors.As(err, &accepted):
 		return &answerError{status: http.StatusAccepted}
 	case errors.As(err, &answer) && answer.Response != nil:
-		known := answerOf(answer.Response, answer.Message, answer.Errors)
+		known = answerOf(answer.Response, answer.Message, answer.Errors)
 		if until, ok := limitOf(answer); ok {
 			return limited(known, until)
 		}

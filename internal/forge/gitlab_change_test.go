@@ -1,6 +1,7 @@
 package forge_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/forge"
+	"github.com/penstock-dev/penstock/internal/httpx"
 )
 
 var gitlabAt = time.Date(2030, 1, 2, 3, 4, 5, 600e6, time.UTC)
@@ -215,4 +217,42 @@ func TestTheTokenOfAJobCannotReadWhoApproves(t *testing.T) {
 	if _, err := forge.NewGitLabChange(cfg); err == nil || !strings.Contains(err.Error(), "CI_JOB_TOKEN may not ask") {
 		t.Error(err)
 	}
+}
+
+func TestAnOfficeReadsAMergeRequestByThePathOfItsProject(t *testing.T) {
+	t.Parallel()
+	f := newFakeTalk(t)
+	f.say(7, gitlabAt, gitlabHuman, "/canary approve x")
+	client := httpx.New(httpx.Options{MaxBody: forge.MaxBody})
+	client.HTTP().Transport = gitlabByPath{f}
+	o, err := forge.NewOffice(forge.OfficeConfig{GitLabURL: "https://gitlab.test/", GitLabToken: "glpat-secret", Client: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := o.Change(approval.GitLab, "shop/front/web", 12, forge.Ask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Read(t.Context())
+	if diff := cmp.Diff(forge.Change{Repository: fakeProject, Number: 12, Author: 9, LastPusher: 5, Head: fakeSHA}, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if err := c.React(t.Context(), 7, forge.Refused); err != nil {
+		t.Error(err)
+	}
+	notes, err := c.Comments(t.Context(), gitlabAt)
+	if err != nil || len(notes) != 1 || notes[0].URL != "https://gitlab.test/shop/front/web/-/merge_requests/12#note_7" {
+		t.Errorf("%+v %v", notes, err)
+	}
+}
+
+// gitlabByPath knows the project by its path as well.
+type gitlabByPath struct{ f *fakeGitLab }
+
+func (p gitlabByPath) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/api/v4/projects/shop%2Ffront%2Fweb/"); ok {
+		r.URL.Path, r.URL.RawPath = "/api/v4/projects/42/"+rest, ""
+	}
+	return p.f.RoundTrip(r)
 }
