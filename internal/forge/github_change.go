@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,7 +101,7 @@ func (c *GitHubChange) Read(ctx context.Context) (Change, error) {
 	return change, err
 }
 
-// Comments returns all comments that were written or changed since then, oldest first.
+// Comments returns all comments that were written or changed since then, oldest first, and the reviews if they are asked for.
 func (c *GitHubChange) Comments(ctx context.Context, since time.Time) ([]Note, error) {
 	number, err := c.number(ctx)
 	if err != nil || number == 0 {
@@ -127,15 +128,29 @@ func (c *GitHubChange) Comments(ctx context.Context, since time.Time) ([]Note, e
 				ID: m.User.ID, Login: m.User.Login, Bot: m.User.Type != "User", App: m.App != nil,
 			}})
 		}
-		if next == 0 {
-			return all, nil
+		if next <= page {
+			return c.withReviews(ctx, number, since, all)
 		}
 		page = next
 	}
 	return nil, fmt.Errorf("read the comments: there are more than %d", maxPages*pageSize)
 }
 
-// React answers a comment. It may be called again.
+// withReviews adds the reviews to the comments, when they are asked for.
+func (c *GitHubChange) withReviews(ctx context.Context, number int, since time.Time, all []Note) ([]Note, error) {
+	if !c.ask.Reviews {
+		return all, nil
+	}
+	reviews, err := c.reviews(ctx, number, since)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, reviews...)
+	slices.SortStableFunc(all, func(a, b Note) int { return a.Created.Compare(b.Created) })
+	return all, nil
+}
+
+// React answers a comment, and not a review. It may be called again.
 func (c *GitHubChange) React(ctx context.Context, comment int64, r Reaction) error {
 	g, err := c.connect(ctx)
 	if err != nil {

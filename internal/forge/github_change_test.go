@@ -23,6 +23,9 @@ type fakeTalk struct {
 	roles     map[string]map[string]any
 	teams     map[string]string
 	reactions []string
+	reviews   []map[string]any
+	edited    map[string]string // by node, which only GraphQL tells
+	commits   []map[string]any
 	unchanged int
 }
 
@@ -64,6 +67,7 @@ func newFakeTalk(t *testing.T) *fakeTalk {
 		f.reactions = append(f.reactions, r.PathValue("id")+in.Content)
 		w.WriteHeader(http.StatusCreated)
 	})
+	f.talkReviews()
 	return f
 }
 
@@ -114,9 +118,13 @@ func (f *fakeTalk) say(id int64, at time.Time, body string) map[string]any {
 }
 
 func (f *fakeTalk) reader() *GitHubChange {
+	return f.readerOf(Ask{})
+}
+
+func (f *fakeTalk) readerOf(ask Ask) *GitHubChange {
 	cfg := f.config()
 	cfg.CI.Actor, cfg.CI.ActorID, cfg.CI.TriggeringActor = "ann", 1, "zoe"
-	return f.start(cfg).Change(Ask{})
+	return f.start(cfg).Change(ask)
 }
 
 func TestAChangeNamesThePeopleAroundIt(t *testing.T) {
