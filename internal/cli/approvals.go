@@ -65,24 +65,11 @@ func (a *App) approvals(ctx context.Context, in *approvalInputs, p *policy, b *b
 	case err != nil:
 		return nil, unfinished(fmt.Errorf("approvals: %w", err))
 	case change.Number == 0:
-		return nil, badInput(fmt.Errorf("approvals: the commit %s belongs to no pull request, so nobody could approve by a comment", out.ci.SHA))
+		kind := map[forge.Platform]string{forge.PlatformGitHub: "pull", forge.PlatformGitLab: "merge"}[out.ci.Platform]
+		return nil, badInput(fmt.Errorf("approvals: the commit %s belongs to no %s request, so nobody could approve by a comment", out.ci.SHA, kind))
 	}
 	p.approve, p.gateTimeout, p.holdAtGate = out.gates, out.policy.Deadline, out.policy.OnExpiry == approval.Hold
 	return out, nil
-}
-
-// approvable finds the change reader of the forge.
-func (b *bulletin) approvable(out *approvals) error {
-	switch {
-	case b.ci.Platform == forge.PlatformGitLab:
-		return errors.New("approvals: poll works in jobs of GitHub only; on GitLab use a gate webhook")
-	case b.github == nil:
-		return errors.New("approvals: poll needs a job of GitHub with a token, and --forge auto, since the comments of the pull request are read")
-	case b.ci.RepositoryID == 0:
-		return errors.New("approvals: the job does not say the number of its repository (GITHUB_REPOSITORY_ID)")
-	}
-	out.ci, out.change = b.ci, b.github.Change(forge.Ask{})
-	return nil
 }
 
 // parse returns all problems at once.
@@ -136,7 +123,7 @@ func parseGates(names []string) ([]canary.HookType, error) {
 	return gates, errors.Join(problems...)
 }
 
-// readPolicy reads a policy file. What a polling run cannot do is refused, and not left out.
+// readPolicy reads a policy file.
 func readPolicy(path string) (approval.Policy, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -146,13 +133,7 @@ func readPolicy(path string) (approval.Policy, error) {
 	if err != nil {
 		return p, fmt.Errorf("approval-policy: %s:\n%w", path, err)
 	}
-	if p.Bans.Committers {
-		err = errors.New("approval-policy: bans.committers: a run that polls does not know the committers; want false")
-	}
-	if p.Reviews {
-		err = errors.Join(err, errors.New("approval-policy: reviews: a run that polls reads comments only; want false"))
-	}
-	return p, err
+	return p, nil
 }
 
 // shortPolicy makes a policy of groups, each in one text. The other inputs say how long a gate waits.
@@ -216,7 +197,7 @@ func (ap *approvals) over(d *drive, run string, hooks runner.Hooks) *gate.Approv
 	b := approval.Binding{Rollout: run, Repository: ap.ci.RepositoryID, SHA: ap.ci.SHA, Digest: images, SpecHash: approval.HashBody(string(spec))}
 	return gate.NewApprovals(gate.ApprovalConfig{
 		Webhooks: hooks, Called: d.called, Gates: ap.gates, Policy: ap.policy, Binding: b, Key: []byte(rand.Text()),
-		Source: approval.Source{Platform: approval.GitHub, Repository: ap.ci.RepositoryID}, Change: ap.change,
+		Source: approval.Source{Platform: approval.Platform(ap.ci.Platform), Repository: ap.ci.RepositoryID}, Change: ap.change,
 		Ledger: kube.NewDecisions(d.client, d.canary), Clock: d.clock, Every: ap.every, Prefix: ap.prefix, Alone: ap.alone, Warn: d.warn,
 		Path: ap.ci.Repository, Served: ap.served,
 	})

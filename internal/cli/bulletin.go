@@ -127,10 +127,7 @@ func (b *bulletin) surfaces(c *canary.Canary) []forge.Surface {
 	case b.github != nil:
 		return b.github.Surfaces(r)
 	case b.ci.Platform == forge.PlatformGitLab:
-		surfaces, warnings, err := forge.NewGitLab(forge.GitLabConfig{
-			CI: b.ci, Rollout: r, Token: orElse(b.in.GitLabToken, b.app.Getenv("GITLAB_TOKEN")), JobToken: b.app.Getenv("CI_JOB_TOKEN"),
-			Environment: b.in.Environment, Version: b.app.Version,
-		})
+		surfaces, warnings, err := forge.NewGitLab(b.gitlabConfig(r))
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("nothing is shown on GitLab beside the job: %v", err))
 		}

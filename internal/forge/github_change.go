@@ -20,6 +20,9 @@ type Ask struct {
 	Committers bool // the authors and committers of the commits; only GitHub tells more of them than an address
 }
 
+// AskFor returns what a policy needs to know of a change.
+func AskFor(p approval.Policy) Ask { return Ask{Reviews: p.Reviews, Committers: p.Bans.Committers} }
+
 // GitHubChange reads what people say about a pull request, and who they are. Everything is asked again each time, and what
 // has not changed costs nothing of the rate limit. Keep it: a new one has to be told everything.
 type GitHubChange struct {

@@ -67,7 +67,7 @@ type sight struct {
 // renewed returns the gate with what the forge says now about the change and the people around it.
 func renewed(g approval.Gate, change *forge.Change) approval.Gate {
 	g.Change = change.Number
-	g.People.Author, g.People.LastPusher = change.Author, change.LastPusher
+	g.People.Author, g.People.LastPusher, g.People.Committers = change.Author, change.LastPusher, change.Committers
 	if len(change.Starters) > 0 { // a server does not know them; the run that waits does
 		g.People.Actors = change.Starters
 	}
@@ -115,23 +115,36 @@ func (t *Tally) Take(ctx context.Context, g approval.Gate, p approval.Policy) (a
 
 // enter adds what the comments say, and which of those that the log knows are gone.
 func enter(l approval.Log, g approval.Gate, p approval.Policy, sights []sight, now time.Time) approval.Log {
-	known, there := map[int64]bool{}, map[int64]bool{}
+	known, there := map[text]bool{}, map[text]bool{}
 	for _, d := range l.Decisions {
-		known[d.Comment] = known[d.Comment] || d.Rollout == g.Rollout
+		known[text{d.Kind, d.Comment}] = known[text{d.Kind, d.Comment}] || d.Rollout == g.Rollout
 	}
 	for i := range sights {
-		there[sights[i].ID] = true
-		if sights[i].asks || known[sights[i].ID] {
+		this := text{sights[i].Kind, sights[i].ID}
+		there[this] = true
+		if sights[i].asks || known[this] {
 			l = approval.Reduce(l, g, p, sights[i].Event)
 		}
 	}
 	for _, d := range slices.Clone(l.Decisions) {
-		if d.Rollout == g.Rollout && d.Source == g.Source && !there[d.Comment] {
-			there[d.Comment] = true
+		if d.Rollout == g.Rollout && d.Source == g.Source && !there[text{d.Kind, d.Comment}] {
+			there[text{d.Kind, d.Comment}] = true
 			l = approval.Reduce(l, g, p, approval.Gone(d, now))
 		}
 	}
 	return l
+}
+
+// text is a comment or a review: each kind has numbers of its own.
+type text struct {
+	kind approval.Kind
+	id   int64
+}
+
+// votes reports whether a review is a vote, whatever its text says. An approval whose text holds a command that is not
+// understood is none: what it approves is not clear.
+func votes(n *forge.Note, problem *approval.Problem) bool {
+	return n.Kind == approval.Review && (n.State == approval.ReviewChanges || n.State == approval.ReviewApproved && problem == nil)
 }
 
 // look is one reading of a change.
@@ -153,14 +166,14 @@ func (t *Tally) sights(ctx context.Context, of look, notes []forge.Note) ([]sigh
 			return nil, err
 		}
 		e := approval.Event{
-			Source: of.gate.Source, ID: n.ID, URL: n.URL, Actor: n.Actor, CreatedAt: n.Created, Edited: n.Updated.After(n.Created),
+			Source: of.gate.Source, Kind: n.Kind, Review: n.State, ID: n.ID, URL: n.URL, Actor: n.Actor, CreatedAt: n.Created, Edited: n.Updated.After(n.Created),
 			BodyHash: approval.HashBody(n.Body), Command: command, Merged: of.change.Merged, Closed: of.change.Closed, Observed: of.now, Via: t.Via,
 		}
-		if !of.change.Merged { // the head of a merged change is not the commit that is rolled out
+		if e.SHA = n.SHA; n.Kind == approval.Comment && !of.change.Merged { // the head of a merged change is not what is rolled out
 			e.SHA = of.change.Head
 		}
 		info, _ := approval.VerbFor(command.Verb)
-		s := sight{Event: e, asks: info.Class == approval.Mutating || info.Class == approval.Brake}
+		s := sight{Event: e, asks: info.Class == approval.Mutating || info.Class == approval.Brake || votes(n, problem)}
 		if s.asks = s.asks && n.Created.After(of.gate.Started); s.asks {
 			if s.Live, err = t.permission(ctx, n.Actor, of); err != nil {
 				return nil, err
@@ -202,7 +215,7 @@ func (t *Tally) permission(ctx context.Context, who approval.Actor, of look) (ap
 // answerReader says that a comment was seen that asks for nothing that changes the rollout, or that is not understood.
 func (t *Tally) answerReader(ctx context.Context, n *forge.Note, command approval.Command, problem *approval.Problem) {
 	switch {
-	case n.Actor.Bot:
+	case n.Actor.Bot, n.Kind == approval.Review: // a review takes no reaction
 	case problem != nil:
 		t.answer(ctx, n.ID, forge.Refused)
 	case command.Verb != "":
@@ -214,7 +227,7 @@ func (t *Tally) answerReader(ctx context.Context, n *forge.Note, command approva
 func (t *Tally) react(ctx context.Context, fresh []approval.Decision) {
 	for _, d := range fresh {
 		switch {
-		case d.Reason == approval.Deleted:
+		case d.Reason == approval.Deleted, d.Kind == approval.Review:
 		case d.Counted:
 			t.answer(ctx, d.Comment, forge.Counts)
 		default:
