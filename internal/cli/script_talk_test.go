@@ -18,6 +18,7 @@ type scriptTalk struct {
 	merged   bool
 	lonely   bool
 	comments []map[string]any
+	reviews  []map[string]any
 }
 
 func (k *scriptTalk) change(args []string) {
@@ -36,7 +37,7 @@ func (k *scriptTalk) change(args []string) {
 }
 
 func scriptUser(login string) map[string]any {
-	return map[string]any{"id": map[string]int{"ann": 3, "bob": 4, "eve": 5}[login], "login": login, "type": "User"}
+	return map[string]any{"id": map[string]int{"ann": 3, "bob": 4, "eve": 5}[login], "login": login, "type": "User", "username": login, "bot": false, "state": "active"}
 }
 
 var asksFor = regexp.MustCompile(`/canary approve ([a-z0-9]+-[0-9]+-[a-z0-9]+)`)
@@ -49,8 +50,14 @@ func (k *scriptTalk) answer(body string) {
 	}
 	k.seen = m[1]
 	at := time.Now().Add(time.Second).UTC().Format(time.RFC3339)
+	if k.verb == "review" {
+		k.reviews = append(k.reviews, map[string]any{
+			"id": 700 + len(k.reviews), "state": "APPROVED", "submitted_at": at, "commit_id": "0123456789012345678901234567890123456789", "user": scriptUser(k.who),
+		})
+		return
+	}
 	k.comments = append(k.comments, map[string]any{
-		"id": 500 + len(k.comments), "body": "/canary " + k.verb + " " + m[1], "created_at": at, "updated_at": at, "user": scriptUser(k.who),
+		"id": 500 + len(k.comments), "body": "/canary " + k.verb + " " + m[1], "created_at": at, "updated_at": at, "user": scriptUser(k.who), "author": scriptUser(k.who),
 	})
 }
 
@@ -64,13 +71,14 @@ func (k *scriptTalk) reply(r *http.Request, body string) (any, bool) {
 	login = login[strings.LastIndexByte(login, '/')+1:]
 	switch {
 	case r.Method != http.MethodGet:
-		if strings.Contains(path, "/issues/") {
+		if strings.Contains(path, "/issues/") || strings.Contains(path, "/notes") {
 			k.answer(body)
 		}
+		return k.replyGitLab(r, body)
 	case k.lonely && strings.HasSuffix(path, "/pulls"):
 		return []any{}, true
 	case strings.HasSuffix(path, "/pulls/12"):
-		pull := map[string]any{"number": 12, "state": "open", "user": scriptUser("ann")}
+		pull := map[string]any{"number": 12, "state": "open", "user": scriptUser("ann"), "commits": 1}
 		head := map[string]any{"sha": sha, "ref": "topic", "repo": map[string]any{"full_name": "acme/shop"}}
 		if k.merged {
 			pull["state"], pull["merged_at"], head["sha"] = "closed", "2030-01-02T03:04:05Z", strings.Repeat("a", 40)
@@ -87,6 +95,10 @@ func (k *scriptTalk) reply(r *http.Request, body string) (any, bool) {
 		return map[string]any{"permission": role, "role_name": role, "user": scriptUser(login)}, true
 	case strings.HasSuffix(path, "/issues/12/comments") && r.URL.Query().Has("since"):
 		return append([]map[string]any{}, k.comments...), true
+	case strings.HasSuffix(path, "/pulls/12/reviews"):
+		return append([]map[string]any{}, k.reviews...), true
+	case strings.HasSuffix(path, "/pulls/12/commits"):
+		return []any{map[string]any{"author": scriptUser("ann"), "committer": scriptUser("ann")}}, true
 	}
-	return nil, false
+	return k.replyGitLab(r, body)
 }
