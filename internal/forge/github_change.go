@@ -20,6 +20,21 @@ type Ask struct {
 	Committers bool // the authors and committers of the commits; only GitHub tells more of them than an address
 }
 
+// mostHeard bounds what is remembered of one change. A path has the time in it since when comments are wanted, so that each
+// rollout makes new ones.
+const mostHeard = 200
+
+// memory is what was heard, by what was asked.
+type memory map[string]heard
+
+// keep remembers an answer. To forget the others costs no more than asking them once again.
+func (m memory) keep(asked string, h heard) {
+	if _, known := m[asked]; !known && len(m) >= mostHeard {
+		clear(m)
+	}
+	m[asked] = h
+}
+
 // AskFor returns what a policy needs to know of a change.
 func AskFor(p approval.Policy) Ask { return Ask{Reviews: p.Reviews, Committers: p.Bans.Committers} }
 
@@ -33,7 +48,7 @@ type GitHubChange struct {
 	starters    func(context.Context, *GitHubChange) ([]int64, error) // of the run; nil outside of one
 
 	mu    sync.Mutex
-	known map[string]heard // by path
+	known memory // by path
 }
 
 // heard is what a forge said last, with the tag by which it can be asked for news only.
@@ -47,7 +62,7 @@ type heard struct {
 func (g *GitHub) Change(ask Ask) *GitHubChange {
 	return &GitHubChange{
 		connect: func(context.Context) (*githubAPI, error) { return &g.githubAPI, nil },
-		owner:   g.owner, repo: g.repo, ask: ask, number: g.requestNumber, starters: g.starters, known: map[string]heard{},
+		owner:   g.owner, repo: g.repo, ask: ask, number: g.requestNumber, starters: g.starters, known: memory{},
 	}
 }
 
@@ -207,7 +222,7 @@ func (c *GitHubChange) get(ctx context.Context, what, path string, into any) (ne
 		return 0, fmt.Errorf("%s: GitHub's answer is not what it should be: %w", what, err)
 	}
 	c.mu.Lock()
-	c.known[path] = was
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	c.known.keep(path, was)
 	return was.next, nil
 }

@@ -228,3 +228,19 @@ func TestReactionsGoToTheComment(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestAReaderThatIsKeptForLongForgets(t *testing.T) {
+	t.Parallel()
+	f := newFakeTalk(t)
+	c := f.reader()
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.say(1, at, "hello")
+	for i := range 3 * mostHeard {
+		if got, err := c.Comments(t.Context(), at.Add(-time.Duration(i)*time.Second)); err != nil || len(got) != 1 {
+			t.Fatalf("%+v %v", got, err)
+		}
+	}
+	if len(c.known) > mostHeard {
+		t.Errorf("%d answers are remembered", len(c.known))
+	}
+}

@@ -25,6 +25,7 @@ type githubReview struct {
 }
 
 // reviews returns the reviews that were submitted since then. What the reviewer says in the lines of the diff is left out.
+// GitHub does not say of a review, as it does of a comment, that an application wrote it in somebody's name.
 func (c *GitHubChange) reviews(ctx context.Context, number int, since time.Time) ([]Note, error) {
 	var found []githubReview
 	for page := 1; page <= maxPages; {

@@ -58,7 +58,7 @@ func (c *GitLabChange) get(ctx context.Context, what, path string, q gitlabQuery
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known[key] = was
+	c.known.keep(key, was)
 	return was.next, nil
 }
 

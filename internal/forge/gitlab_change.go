@@ -21,8 +21,8 @@ type GitLabChange struct {
 	starters func(context.Context, *GitLabChange) ([]int64, error) // of the job; nil outside of one
 
 	mu    sync.Mutex
-	known map[string]heard // by path and query
-	bots  map[int64]bool   // by the number of a user: what somebody is never changes
+	known memory         // by path and query
+	bots  map[int64]bool // by the number of a user: what somebody is never changes
 }
 
 // NewGitLabChange returns the reader of the job's merge request. It makes no request. The token of the job cannot do: it
@@ -41,7 +41,7 @@ func NewGitLabChange(cfg GitLabConfig) (*GitLabChange, error) {
 }
 
 func newGitLabChange(api *gitlabAPI, project, page string) *GitLabChange {
-	return &GitLabChange{api: api, project: project, page: page, known: map[string]heard{}, bots: map[int64]bool{}}
+	return &GitLabChange{api: api, project: project, page: page, known: memory{}, bots: map[int64]bool{}}
 }
 
 type gitlabPerson struct {
@@ -67,7 +67,12 @@ func (c *GitLabChange) Read(ctx context.Context) (Change, error) {
 		return Change{}, err
 	}
 	var mr gitlabMergeRequest
-	if _, err := c.get(ctx, "read the merge request", c.path("merge_requests/%d", number), gitlabQuery{}, &mr); err != nil {
+	_, err = c.get(ctx, "read the merge request", c.path("merge_requests/%d", number), gitlabQuery{}, &mr)
+	switch gitlabStatusOf(err) {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return Change{}, fmt.Errorf("%w (it exists only for an access token with the scope api and the role Developer in the project)", err)
+	}
+	if err != nil {
 		return Change{}, err
 	}
 	change := Change{

@@ -97,6 +97,15 @@ func TestWhoIsNotKnownOfAMergeRequestIsNobody(t *testing.T) {
 	}
 }
 
+func TestAMergeRequestThatCannotBeReadSaysWhatTheTokenNeeds(t *testing.T) {
+	t.Parallel()
+	f := newFakeTalk(t)
+	f.requests = nil
+	if _, err := gitlabReader(t, f).Read(t.Context()); err == nil || !strings.Contains(err.Error(), "the scope api and the role Developer") {
+		t.Error(err)
+	}
+}
+
 func TestNotesAreReadOverAllPagesAndSinceATime(t *testing.T) {
 	t.Parallel()
 	f := newFakeTalk(t)

@@ -119,7 +119,7 @@ func (o *Office) Change(platform approval.Platform, repository string, number in
 	case platform == approval.GitHub && o.app == nil && o.github == nil:
 		return nil, errors.New("GitHub cannot be asked: there is neither a token nor a GitHub App")
 	case platform == approval.GitHub:
-		c := &GitHubChange{owner: parts[0], repo: parts[1], ask: ask, number: this, known: map[string]heard{}}
+		c := &GitHubChange{owner: parts[0], repo: parts[1], ask: ask, number: this, known: memory{}}
 		c.connect = func(context.Context) (*githubAPI, error) { return o.github, nil }
 		if o.app != nil {
 			c.connect = func(ctx context.Context) (*githubAPI, error) { return o.app.repository(ctx, c.owner, c.repo) }
