@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -225,7 +226,7 @@ func (a *App) forgeRequirement(ctx context.Context) []report.Requirement {
 	}
 	ctx, cancel := context.WithTimeout(ctx, forgeTimeout)
 	defer cancel()
-	change, err := b.github.Change().Read(ctx)
+	change, err := b.github.Change(forge.Ask{}).Read(ctx)
 	switch {
 	case err != nil:
 		r.Found, r.Fix = err.Error(), "give the job the permissions pull-requests: write, checks: write and statuses: write"
