@@ -1,0 +1,166 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+)
+
+// deskPause is how long a rollout waits for another look when the forge or the cluster did not answer.
+const deskPause = 5 * time.Second
+
+// Waiting knows the rollouts at whose gates people approve.
+type Waiting interface {
+	All() []approval.Notice
+	For(of approval.Source) []approval.Notice
+	Changed() <-chan struct{} // holds one token when something is new
+}
+
+// DeskConfig is what a Desk is made of.
+type DeskConfig struct {
+	Waiting Waiting
+	Ledger  func(approval.Notice) Ledger                                               // of the decisions about a rollout
+	Change  func(ctx context.Context, of approval.Source, path string) (Change, error) // path is the repository's name
+	Clock   clock.Clock
+	Warn    func(error) // told what goes wrong beside a look; may be nil
+}
+
+// Desk is where a server makes decisions of comments: it looks at a change for every rollout that waits for people on it.
+// It keeps nothing that it could not find out again, so that several desks may work beside each other.
+type Desk struct {
+	DeskConfig
+
+	mu      sync.Mutex
+	changes map[approval.Source]*matter
+}
+
+// matter is a change on which people approve.
+type matter struct {
+	looking sync.Mutex // one look at a time: the second finds nothing new and costs nothing
+	change  Change
+	tallies map[string]*Tally // by rollout
+}
+
+// NewDesk returns a desk. It makes no request.
+func NewDesk(c DeskConfig) *Desk {
+	return &Desk{DeskConfig: c, changes: map[approval.Source]*matter{}}
+}
+
+// Look reads what people say on a change, and enters it for every rollout that waits for them. A change that nobody waits
+// on costs nothing.
+func (d *Desk) Look(ctx context.Context, of approval.Source) error {
+	var notices []approval.Notice
+	for _, n := range d.Waiting.For(of) {
+		if !n.Over {
+			notices = append(notices, n)
+		}
+	}
+	if len(notices) == 0 {
+		d.forget(of)
+		return nil
+	}
+	m := d.matter(of)
+	m.looking.Lock()
+	defer m.looking.Unlock()
+	if m.change == nil {
+		change, err := d.Change(ctx, of, notices[0].Path)
+		if err != nil {
+			return err
+		}
+		m.change = change
+	}
+	var problems []error
+	for _, n := range notices {
+		if !strings.EqualFold(n.Path, notices[0].Path) { // renamed meanwhile, or somebody's mistake
+			problems = append(problems, fmt.Errorf("%s/%s: its run says that the repository is %q, and another's %q", n.Namespace, n.Canary, n.Path, notices[0].Path))
+			continue
+		}
+		if _, _, err := m.tally(d, n).Take(ctx, n.Gate, n.Policy); err != nil {
+			problems = append(problems, fmt.Errorf("%s/%s: %w", n.Namespace, n.Canary, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (d *Desk) matter(of approval.Source) *matter {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.changes[of]
+	if m == nil {
+		m = &matter{tallies: map[string]*Tally{}}
+		d.changes[of] = m
+	}
+	return m
+}
+
+func (d *Desk) forget(of approval.Source) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.changes, of)
+}
+
+func (m *matter) tally(d *Desk, n approval.Notice) *Tally {
+	key := n.Namespace + "/" + n.Canary + "/" + n.Gate.Rollout
+	t := m.tallies[key]
+	if t == nil {
+		t = &Tally{Change: m.change, Clock: d.Clock, Prefix: n.Prefix, Via: approval.Webhook, Warn: d.Warn}
+		m.tallies[key] = t
+	}
+	t.Ledger = d.Ledger(n)
+	return t
+}
+
+// Run looks at the change of every rollout that begins to wait, until ctx ends: whoever has written before the rollout was
+// known, or while no server was there, is heard as well.
+func (d *Desk) Run(ctx context.Context) {
+	seen := map[string]string{} // the gate of each canary that was looked at last
+	for {
+		pause := 24 * time.Hour // nothing but a new notice, or a webhook, asks for a look
+		if d.catchUp(ctx, seen) {
+			pause = deskPause
+		}
+		timer := d.Clock.NewTimer(pause)
+		select {
+		case <-d.Waiting.Changed():
+		case <-timer.C():
+		case <-ctx.Done():
+		}
+		if timer.Stop(); ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// catchUp looks for every gate that is new. It reports whether a look has failed.
+func (d *Desk) catchUp(ctx context.Context, seen map[string]string) (again bool) {
+	there := map[string]bool{}
+	for _, n := range d.Waiting.All() {
+		name := n.Namespace + "/" + n.Canary
+		there[name] = true
+		gate := n.Gate.Rollout + " " + n.Gate.Target().String()
+		if n.Over || seen[name] == gate || ctx.Err() != nil {
+			continue
+		}
+		if err := d.Look(ctx, n.Gate.Source); err != nil {
+			if d.Warn != nil && ctx.Err() == nil {
+				d.Warn(fmt.Errorf("read the comments for %w", err))
+			}
+			again = true
+			continue
+		}
+		seen[name] = gate
+	}
+	for name := range seen {
+		if !there[name] {
+			delete(seen, name)
+		}
+	}
+	return again
+}
