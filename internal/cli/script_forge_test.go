@@ -33,6 +33,7 @@ type forgeKey struct{}
 //	forge answers LOGIN VERB   somebody writes VERB, with its target, whenever a page asks for an approval; see scriptTalk
 //	forge silence         nobody answers any more
 //	forge merged          the pull request is merged, and has another head
+//	forge hooks URL SECRET   deliver a webhook for what people write from now on
 //	forge lonely          the commit belongs to no pull request
 //	told METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts; the last such one counts
 func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -44,7 +45,7 @@ func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 
 func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 	kind := args[0]
-	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" {
+	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" {
 		f.talk.change(args)
 		return
 	}

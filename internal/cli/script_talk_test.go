@@ -1,6 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -19,6 +25,8 @@ type scriptTalk struct {
 	lonely   bool
 	comments []map[string]any
 	reviews  []map[string]any
+	hook     string // where webhooks are delivered to; empty: nowhere
+	secret   string // by which they are signed
 }
 
 func (k *scriptTalk) change(args []string) {
@@ -33,6 +41,8 @@ func (k *scriptTalk) change(args []string) {
 		k.merged = true
 	case "lonely":
 		k.lonely = true
+	case "hooks":
+		k.hook, k.secret = args[1], args[2]
 	}
 }
 
@@ -59,6 +69,34 @@ func (k *scriptTalk) answer(body string) {
 	k.comments = append(k.comments, map[string]any{
 		"id": 500 + len(k.comments), "body": "/canary " + k.verb + " " + m[1], "created_at": at, "updated_at": at, "user": scriptUser(k.who), "author": scriptUser(k.who),
 	})
+	if k.hook != "" {
+		go deliver(k.hook, k.secret, len(k.comments), k.comments[len(k.comments)-1])
+	}
+}
+
+// deliver sends the webhook of a comment, as GitHub does: once, whatever comes of it.
+func deliver(to, secret string, number int, comment map[string]any) {
+	body, err := json.Marshal(map[string]any{
+		"action": "created", "comment": comment, "sender": comment["user"],
+		"issue":      map[string]any{"number": 12, "pull_request": map[string]any{"url": "x"}},
+		"repository": map[string]any{"id": 7, "full_name": "acme/shop"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-GitHub-Event", "issue_comment")
+	req.Header.Set("X-GitHub-Delivery", fmt.Sprintf("00000000-0000-0000-0000-%012d", number))
+	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_ = resp.Body.Close()
+	}
 }
 
 // reply answers what is asked about the pull request and its people.

@@ -15,6 +15,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/exporter"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/loadtest"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/server"
 )
 
@@ -25,14 +26,18 @@ func (a *App) serveCommand() *cobra.Command {
 	in := &serveInputs{}
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve Flagger's gates and load tester",
-		Long: `Serve the gate API of Flagger's load tester, with gates that outlive the process, and with --load-tester its tasks.
+		Short: "Receive approvals by webhooks, and serve Flagger's gates and load tester",
+		Long: `Receive the webhooks of GitHub and GitLab (/webhooks/github, /webhooks/gitlab): a comment such as /canary approve opens
+the gate of a run with --approvals server within a second. Serve the gate API of Flagger's load tester, with gates that
+outlive the process, and with --load-tester its tasks. Without a secret no webhook is received.
 
-The gates are kept in a ConfigMap of each namespace that is served, so that several replicas share them, or with --data
-in a file. A signal ends the server: it waits for what is under way, at most 10s.
+Everything is kept in ConfigMaps of the namespaces that are served, so that several replicas share it; with --data, gates
+and webhooks that came are kept in a file. A signal ends the server: it waits for what is under way, at most 10s.
 
 Exit codes: 0 ended as it was told to; 2 bad input, nothing was opened; 3 could not go on.`,
-		Example: `  penstock serve --address :8080 --serve-namespace shop --gate-token-file /etc/penstock/token
+		Example: `  penstock serve --serve-namespace shop --github-secret-file hook.txt --repository github:123 \\
+    --github-app-id 42 --github-app-key-file app.pem
+  penstock serve --address :8080 --serve-namespace shop --gate-token-file /etc/penstock/token
   penstock serve --address 127.0.0.1:8080 --data gates.db --load-tester`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,9 +56,6 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 	if err != nil {
 		return badInput(err)
 	}
-	if s.hooks.used() {
-		return badInput(errors.New("github-secret, gitlab-secret, gitlab-signing-secret: this version receives no webhooks"))
-	}
 	store, closeStore, err := a.openGates(ctx, in.clusterInputs, s)
 	if err != nil {
 		return err
@@ -69,12 +71,18 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 		return badInput(fmt.Errorf("address: %w", err))
 	}
 	gates := &server.Gates{Store: store, Tokens: s.tokens, Serves: s.serves, Log: s.log}
-	l := &quietListener{Listener: on, log: s.log, mount: func(r chi.Router) {
+	mount := func(r chi.Router) {
 		gates.Mount(r)
 		if tester != nil {
 			tester.Mount(r)
 		}
-	}}
+	}
+	l := listener(&quietListener{Listener: on, log: s.log, mount: mount})
+	if s.hooks.used() {
+		if l, err = a.receive(ctx, s, on, mount); err != nil {
+			return errors.Join(err, on.Close())
+		}
+	}
 	s.started(on.Addr())
 	return s.run(ctx, a.Stop, l)
 }
@@ -118,33 +126,35 @@ func (s *serving) run(ctx context.Context, stop <-chan struct{}, l listener) err
 
 // openGates opens what keeps the gates, and asks whether it may be written to.
 func (a *App) openGates(ctx context.Context, in clusterInputs, s *serving) (server.GateStore, func(), error) {
+	if s.data == "" || s.hooks.used() {
+		client, err := a.connect(in)
+		if err != nil {
+			return nil, nil, err
+		}
+		if s.client = client; len(s.namespaces) == 0 {
+			s.namespaces = []string{client.Namespace}
+		}
+	}
 	if s.data != "" {
-		file, err := server.OpenGateFile(s.data)
+		file, err := server.OpenFile(s.data)
 		if err != nil {
 			return nil, nil, badInput(fmt.Errorf("data: %w", err))
 		}
+		s.file = file
 		return file, func() {
 			if err := file.Close(); err != nil {
-				s.log.Error("the gates were not closed", "error", err)
+				s.log.Error("the file was not closed", "error", err)
 			}
 		}, nil
 	}
-	client, err := a.connect(in)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(s.namespaces) == 0 {
-		s.namespaces = []string{client.Namespace}
-	}
-	store := kube.NewGateStore(client)
 	var problems []error
 	for _, namespace := range s.namespaces {
-		problems = append(problems, store.Check(ctx, namespace))
+		problems = append(problems, s.client.Require(ctx, manifest.Gates(namespace)))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, nil, classify(err)
 	}
-	return store, func() {}, nil
+	return kube.NewGateStore(s.client), func() {}, nil
 }
 
 // openTester returns the task API, or nil when there is none. What it returns beside ends the tasks.

@@ -6,9 +6,12 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/loadtest"
 	"github.com/penstock-dev/penstock/internal/server"
 )
@@ -21,6 +24,8 @@ type serveInputs struct {
 	clusterInputs
 	hookInputs
 	serveLogInputs
+	Prefix          string   `input:"command-prefix" default:"/canary" help:"word that commands in comments start with"`
+	Linger          string   `input:"linger" default:"0s" help:"how long to go on receiving webhooks after the order to end, until load balancers know of it"`
 	Address         string   `input:"address" default:":8080" help:"address to listen on, such as :8080 or 127.0.0.1:8080; with the port 0 the system chooses one"`
 	Data            string   `input:"data" help:"file that keeps the gates, for one replica without a cluster; default: ConfigMaps in the cluster"`
 	Namespaces      []string `input:"serve-namespace" help:"namespace whose canaries have their gates here; may be repeated; default: the one of --namespace, or with --data all"`
@@ -45,7 +50,12 @@ type serving struct {
 	namespaces []string          // empty: with --data all, else the cluster's
 	tester     *loadtest.Options // nil without a load tester
 	hooks      hooks
+	prefix     string        // of commands
+	linger     time.Duration // how long webhooks are received after the order to end
 	log        *slog.Logger
+
+	client *kube.Client // nil when nothing is kept in a cluster
+	file   *server.File // nil when everything is
 }
 
 // parse reads the files of secrets, and returns all problems at once. Nothing is opened and nobody is asked.
@@ -65,6 +75,12 @@ func (in *serveInputs) parse(a *App) (*serving, error) {
 	out.tester = in.parseTester(&p, len(out.tokens) > 0)
 	out.hooks = in.hookInputs.parse(&p)
 	var err error
+	if out.prefix, err = approval.ParsePrefix(in.Prefix); err != nil {
+		p.addf("command-prefix: %w", err)
+	}
+	if out.linger, err = time.ParseDuration(in.Linger); err != nil || out.linger < 0 {
+		p.addf("linger: %q is not a duration such as 5s", in.Linger)
+	}
 	out.log, err = a.logger(in.serveLogInputs)
 	p.add(err)
 	return out, p.err()

@@ -86,8 +86,8 @@ func (a *Approvals) take(ctx context.Context) (approval.Gate, approval.Log, erro
 	if err != nil {
 		return a.gate, approval.Log{}, err
 	}
-	if change.Number == 0 {
-		return a.gate, approval.Log{}, ErrNoChange
+	if err := sameChange(&a.gate, &change); err != nil {
+		return a.gate, approval.Log{}, err
 	}
 	log, known, err := a.Decided.Log()
 	if err == nil && !known {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +25,8 @@ type Waiting interface {
 // DeskConfig is what a Desk is made of.
 type DeskConfig struct {
 	Waiting Waiting
-	Ledger  func(approval.Notice) Ledger                                               // of the decisions about a rollout
-	Change  func(ctx context.Context, of approval.Source, path string) (Change, error) // path is the repository's name
+	Ledger  func(approval.Notice) Ledger          // of the decisions about a rollout
+	Change  func(approval.Notice) (Change, error) // reads the change that a rollout is about, as its policy wants it
 	Clock   clock.Clock
 	Warn    func(error) // told what goes wrong beside a look; may be nil
 }
@@ -43,9 +42,8 @@ type Desk struct {
 
 // matter is a change on which people approve.
 type matter struct {
-	looking sync.Mutex // one look at a time: the second finds nothing new and costs nothing
-	change  Change
-	tallies map[string]*Tally // by rollout
+	looking sync.Mutex        // one look at a time: the second finds nothing new and costs nothing
+	tallies map[string]*Tally // by rollout; each remembers what the forge has said
 }
 
 // NewDesk returns a desk. It makes no request.
@@ -69,20 +67,13 @@ func (d *Desk) Look(ctx context.Context, of approval.Source) error {
 	m := d.matter(of)
 	m.looking.Lock()
 	defer m.looking.Unlock()
-	if m.change == nil {
-		change, err := d.Change(ctx, of, notices[0].Path)
-		if err != nil {
-			return err
-		}
-		m.change = change
-	}
 	var problems []error
 	for _, n := range notices {
-		if !strings.EqualFold(n.Path, notices[0].Path) { // renamed meanwhile, or somebody's mistake
-			problems = append(problems, fmt.Errorf("%s/%s: its run says that the repository is %q, and another's %q", n.Namespace, n.Canary, n.Path, notices[0].Path))
-			continue
+		t, err := m.tally(d, n)
+		if err == nil {
+			_, _, err = t.Take(ctx, n.Gate, n.Policy)
 		}
-		if _, _, err := m.tally(d, n).Take(ctx, n.Gate, n.Policy); err != nil {
+		if err != nil {
 			problems = append(problems, fmt.Errorf("%s/%s: %w", n.Namespace, n.Canary, err))
 		}
 	}
@@ -106,15 +97,19 @@ func (d *Desk) forget(of approval.Source) {
 	delete(d.changes, of)
 }
 
-func (m *matter) tally(d *Desk, n approval.Notice) *Tally {
-	key := n.Namespace + "/" + n.Canary + "/" + n.Gate.Rollout
+func (m *matter) tally(d *Desk, n approval.Notice) (*Tally, error) {
+	key := n.Namespace + "/" + n.Canary + "/" + n.Gate.Rollout + "/" + n.Path
 	t := m.tallies[key]
 	if t == nil {
-		t = &Tally{Change: m.change, Clock: d.Clock, Prefix: n.Prefix, Via: approval.Webhook, Warn: d.Warn}
+		change, err := d.Change(n)
+		if err != nil {
+			return nil, err
+		}
+		t = &Tally{Change: change, Clock: d.Clock, Prefix: n.Prefix, Via: approval.Webhook, Warn: d.Warn}
 		m.tallies[key] = t
 	}
 	t.Ledger = d.Ledger(n)
-	return t
+	return t, nil
 }
 
 // Run looks at the change of every rollout that begins to wait, until ctx ends: whoever has written before the rollout was

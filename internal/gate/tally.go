@@ -64,6 +64,17 @@ type sight struct {
 	asks bool // for something that changes the rollout; otherwise it matters only if it once did
 }
 
+// sameChange says what is wrong with a change, or nothing: its repository is known by its number, since names move.
+func sameChange(g *approval.Gate, change *forge.Change) error {
+	switch {
+	case change.Number == 0:
+		return ErrNoChange
+	case change.Repository != 0 && change.Repository != g.Repository:
+		return fmt.Errorf("the repository of that name is number %d now, and not %d", change.Repository, g.Repository)
+	}
+	return nil
+}
+
 // renewed returns the gate with what the forge says now about the change and the people around it.
 func renewed(g approval.Gate, change *forge.Change) approval.Gate {
 	g.Change = change.Number
@@ -86,8 +97,8 @@ func (t *Tally) Take(ctx context.Context, g approval.Gate, p approval.Policy) (a
 	if err != nil {
 		return g, approval.Log{}, err
 	}
-	if change.Number == 0 {
-		return g, approval.Log{}, ErrNoChange
+	if err := sameChange(&g, &change); err != nil {
+		return g, approval.Log{}, err
 	}
 	g = renewed(g, &change)
 	notes, err := t.Change.Comments(ctx, g.Started.Add(-skew))

@@ -13,9 +13,6 @@ import (
 	"github.com/penstock-dev/penstock/internal/manifest"
 )
 
-// DeliveriesName names the ConfigMap of the webhook deliveries that came, and of the changes that wait for a look.
-const DeliveriesName = manifest.DeliveriesName
-
 const (
 	deliveriesKey = "deliveries" // in binaryData
 
@@ -65,12 +62,12 @@ func (d *Deliveries) Update(ctx context.Context, change func(old []byte) ([]byte
 			break
 		}
 	}
-	return fmt.Errorf("write ConfigMap %q: %w", d.namespace+"/"+DeliveriesName, err)
+	return fmt.Errorf("write ConfigMap %q: %w", d.namespace+"/"+manifest.DeliveriesName, err)
 }
 
 func (d *Deliveries) read(ctx context.Context) (*unstructured.Unstructured, []byte, error) {
-	name := d.namespace + "/" + DeliveriesName
-	live, err := d.client.dynamic.Resource(configMapGVR).Namespace(d.namespace).Get(ctx, DeliveriesName, metav1.GetOptions{})
+	name := d.namespace + "/" + manifest.DeliveriesName
+	live, err := d.client.dynamic.Resource(configMapGVR).Namespace(d.namespace).Get(ctx, manifest.DeliveriesName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil, nil
 	}
@@ -90,7 +87,7 @@ func (d *Deliveries) write(ctx context.Context, live *unstructured.Unstructured,
 	data := map[string]any{deliveriesKey: base64.StdEncoding.EncodeToString(text)}
 	if live == nil {
 		object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "binaryData": data}}
-		object.SetName(DeliveriesName)
+		object.SetName(manifest.DeliveriesName)
 		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager})
 		_, err := maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
 		return err

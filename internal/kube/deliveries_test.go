@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/server"
 )
 
@@ -63,7 +64,7 @@ func TestTwoReplicasShareWhatCame(t *testing.T) {
 		if left, err := again.Pending(f.ctx); err != nil || len(left) != 1 || left[0] != p[19] {
 			t.Errorf("left %v %v", left, err)
 		}
-		live := f.get(configMapGVR, DeliveriesName)
+		live := f.get(configMapGVR, manifest.DeliveriesName)
 		if live.GetLabels()["app.kubernetes.io/managed-by"] != FieldManager {
 			t.Errorf("labels %v", live.GetLabels())
 		}
@@ -79,8 +80,8 @@ func TestDeliveriesAreWrittenOnlyWhenTheyChange(t *testing.T) {
 		if err := d.Update(f.ctx, set("a\x00b")); err != nil {
 			t.Fatal(err)
 		}
-		version := f.get(configMapGVR, DeliveriesName).GetResourceVersion()
-		if err := d.Update(f.ctx, set("a\x00b")); err != nil || f.get(configMapGVR, DeliveriesName).GetResourceVersion() != version {
+		version := f.get(configMapGVR, manifest.DeliveriesName).GetResourceVersion()
+		if err := d.Update(f.ctx, set("a\x00b")); err != nil || f.get(configMapGVR, manifest.DeliveriesName).GetResourceVersion() != version {
 			t.Errorf("the same is written again: %v", err)
 		}
 		full := errors.New("full")
@@ -90,7 +91,7 @@ func TestDeliveriesAreWrittenOnlyWhenTheyChange(t *testing.T) {
 			}
 			return []byte("c"), full
 		})
-		if !errors.Is(err, full) || f.get(configMapGVR, DeliveriesName).GetResourceVersion() != version {
+		if !errors.Is(err, full) || f.get(configMapGVR, manifest.DeliveriesName).GetResourceVersion() != version {
 			t.Errorf("written in spite of %v", err)
 		}
 	})
@@ -103,7 +104,7 @@ func TestDeliveriesThatAreDeletedMeanwhileAreMadeAgain(t *testing.T) {
 		for i, want := range []int{1, 2} {
 			err := d.Update(f.ctx, func(old []byte) ([]byte, error) {
 				if calls++; calls == 2 { // somebody starts over, after this one has read
-					if err := maps.Delete(f.ctx, DeliveriesName, metav1.DeleteOptions{}); err != nil {
+					if err := maps.Delete(f.ctx, manifest.DeliveriesName, metav1.DeleteOptions{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -127,7 +128,7 @@ func TestDeliveriesThatAreDeletedMeanwhileAreMadeAgain(t *testing.T) {
 func TestDamagedDeliveriesAreRefused(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		object := &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": DeliveriesName},
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": manifest.DeliveriesName},
 			"binaryData": map[string]any{deliveriesKey: "e3sK"}, // {{
 		}}
 		if _, err := f.client.dynamic.Resource(configMapGVR).Namespace("shop").Create(f.ctx, object, metav1.CreateOptions{}); err != nil {

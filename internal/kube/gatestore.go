@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -30,26 +29,6 @@ type GateStore struct {
 // NewGateStore returns the gates of a cluster. It makes no request.
 func NewGateStore(c *Client) *GateStore {
 	return &GateStore{client: c, writing: make(chan struct{}, 1)}
-}
-
-// Check asks whether gates can be kept in a namespace. Every missing permission is named.
-func (s *GateStore) Check(ctx context.Context, namespace string) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	var missing []error
-	for _, p := range manifest.Permissions(manifest.Gates(namespace)) {
-		allowed, why, err := s.client.allowed(ctx, p)
-		if err != nil {
-			return fmt.Errorf("ask the cluster at %s for permissions: %w", s.client.Host, err)
-		}
-		if !allowed {
-			missing = append(missing, fmt.Errorf("no permission to %s%s", p, why))
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(missing...))
-	}
-	return nil
 }
 
 // Get reports whether a gate is open. It always asks the cluster: another replica may have closed it.

@@ -122,7 +122,7 @@ func TestGatesThatCannotBeReadAreNoAnswer(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		s := NewGateStore(f.client)
 		f.mustSet(s, podinfoGate, true)
-		if err := s.Check(f.ctx, "shop"); err != nil {
+		if err := f.client.Require(f.ctx, manifest.Gates("shop")); err != nil {
 			t.Error(err)
 		}
 		f.api.Deny(func(r rehearsal.APIRequest) bool {
@@ -135,7 +135,7 @@ func TestGatesThatCannotBeReadAreNoAnswer(t *testing.T) {
 		if err := s.Set(f.ctx, podinfoGate, false); err == nil {
 			t.Error("it was written without permission")
 		}
-		err = s.Check(f.ctx, "shop")
+		err = f.client.Require(f.ctx, manifest.Gates("shop"))
 		if !errors.Is(err, ErrRefused) {
 			t.Fatal(err)
 		}

@@ -48,6 +48,26 @@ func (w *World) require(ctx context.Context, permissions []Permission) error {
 	return nil
 }
 
+// Require asks whether a server may do what it needs. Every missing permission is named.
+func (c *Client) Require(ctx context.Context, needs []manifest.Need) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var missing []error
+	for _, p := range manifest.Permissions(needs) {
+		allowed, why, err := c.allowed(ctx, p)
+		if err != nil {
+			return fmt.Errorf("ask the cluster at %s for permissions: %w", c.Host, err)
+		}
+		if !allowed {
+			missing = append(missing, fmt.Errorf("no permission to %s%s", p, why))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(missing...))
+	}
+	return nil
+}
+
 // grants reports whether a rule grants a permission to every object that it is needed for.
 func grants(r authorization.ResourceRule, p Permission) bool {
 	resource := p.Resource

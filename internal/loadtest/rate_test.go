@@ -96,7 +96,7 @@ func TestSteadyLoadEndsWithItsWindowAndKeepsItsFigures(t *testing.T) {
 
 func TestTheNextWindowPutsItsLoadInThePlaceOfTheLast(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(says(http.StatusOK, "OK"))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "OK") }))
 	defer server.Close()
 	windows := NewWindows(newTester(t, Options{}))
 	for step := range 3 {

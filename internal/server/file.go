@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // The buckets of a file: the deliveries that came, by key and by number, and the changes that wait for a look. The
@@ -24,7 +26,7 @@ const (
 	lockTimeout = time.Second // for another process to let go of the file
 )
 
-// File is a Store in a file, for one replica.
+// File is a Store and a GateStore in a file, for one replica.
 type File struct {
 	db    *bbolt.DB
 	limit uint64
@@ -34,11 +36,14 @@ type File struct {
 // is damaged.
 func OpenFile(path string) (*File, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("open %q: another process has the file open", path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open the deliveries %q: %w", path, err)
+		return nil, fmt.Errorf("open %q: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{seenBucket, numberBucket, pendingBucket} {
+		for _, name := range [][]byte{seenBucket, numberBucket, pendingBucket, gateBucket} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -47,7 +52,7 @@ func OpenFile(path string) (*File, error) {
 	})
 	if err != nil {
 		_ = db.Close() // the other error says more
-		return nil, fmt.Errorf("prepare the deliveries %q: %w", path, err)
+		return nil, fmt.Errorf("prepare %q: %w", path, err)
 	}
 	return &File{db: db, limit: fileKeys}, nil
 }

@@ -2,12 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 )
@@ -15,46 +12,8 @@ import (
 // gateBucket has a key for every gate that is open.
 var gateBucket = []byte("gates")
 
-// gateLock is how long another process is given to let go of the file.
-const gateLock = time.Second
-
-// GateFile keeps gates in a file, for one replica.
-type GateFile struct {
-	db *bbolt.DB
-}
-
-// OpenGateFile opens the file, and makes it when there is none. An error says that another process has it open, or that it
-// is damaged.
-func OpenGateFile(path string) (*GateFile, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: gateLock})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open the gates %q: another process has the file open", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the gates %q: %w", path, err)
-	}
-	f, err := newGateFile(db)
-	if err != nil {
-		_ = db.Close() // the other error says more
-		return nil, fmt.Errorf("prepare the gates %q: %w", path, err)
-	}
-	return f, nil
-}
-
-// newGateFile keeps gates in a file that others use, too.
-func newGateFile(db *bbolt.DB) (*GateFile, error) {
-	err := db.Update(func(tx *bbolt.Tx) error {
-		_, err := tx.CreateBucketIfNotExists(gateBucket)
-		return err
-	})
-	return &GateFile{db: db}, err
-}
-
-// Close waits for what is being written.
-func (f *GateFile) Close() error { return f.db.Close() }
-
 // Get reports whether a gate is open.
-func (f *GateFile) Get(ctx context.Context, g canary.Gate) (open bool, err error) {
+func (f *File) Get(ctx context.Context, g canary.Gate) (open bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -69,7 +28,7 @@ func (f *GateFile) Get(ctx context.Context, g canary.Gate) (open bool, err error
 }
 
 // Set opens or closes a gate and makes the disk keep it. A write that has begun does not end with ctx.
-func (f *GateFile) Set(ctx context.Context, g canary.Gate, open bool) error {
+func (f *File) Set(ctx context.Context, g canary.Gate, open bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

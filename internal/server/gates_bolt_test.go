@@ -26,7 +26,7 @@ func TestGatesInAFileOutliveTheProcess(t *testing.T) {
 	if err := f.Set(t.Context(), closed, false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenGateFile(path); err == nil || !strings.Contains(err.Error(), "another process has the file open") {
+	if _, err := OpenFile(path); err == nil || !strings.Contains(err.Error(), "another process has the file open") {
 		t.Errorf("two processes with one file: %v", err)
 	}
 	if err := f.Close(); err != nil {
@@ -49,10 +49,10 @@ func TestAGateFileThatIsNoneIsAnError(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenGateFile(path); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := OpenFile(path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := OpenGateFile(filepath.Join(path, "below")); err == nil {
+	if _, err := OpenFile(filepath.Join(path, "below")); err == nil {
 		t.Error("a file below a file")
 	}
 }

@@ -20,9 +20,9 @@ import (
 // gatePayload is what Flagger sends to a webhook of a canary.
 const gatePayload = `{"name": "podinfo", "namespace": "test", "phase": "Progressing", "checksum": "85d557f47b", "metadata": {"a": "b"}}`
 
-func gateFile(t *testing.T, path string) *GateFile {
+func gateFile(t *testing.T, path string) *File {
 	t.Helper()
-	f, err := OpenGateFile(path)
+	f, err := OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
