@@ -53,6 +53,7 @@ var packages = map[string]kind{
 	"internal/follow":    engine, // follows a Flagger controller's rollout
 	"internal/reach":     engine, // the Services of a cluster, from outside of it
 	"internal/rehearsal": engine,
+	"internal/tape":      tests, // what tests asked of the fake forges
 	"internal/cli":       wiring,
 	"cmd/penstock":       wiring,
 }

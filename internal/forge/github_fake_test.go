@@ -163,6 +163,9 @@ func (f *fakeGitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, r.Method+" "+r.URL.Path)
+	if err := requests.Hear(r); err != nil {
+		f.t.Error(err)
+	}
 	switch {
 	case f.trouble != nil && f.trouble(w, r):
 	case r.Header.Get("Authorization") != "Bearer secret-token":
