@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/penstock-dev/penstock/internal/tape"
 )
 
 // scriptForge answers as GitHub or GitLab does when all is well, or as when it is down. What it got is told to the script.
@@ -20,6 +22,7 @@ type scriptForge struct {
 	got  []string // METHOD path body
 	down bool
 	talk scriptTalk
+	tape *tape.Tape // what the scripts ask of GitHub
 }
 
 func forgeOf(ts *testscript.TestScript) *scriptForge { return ts.Value(forgeKey{}).(*scriptForge) }
@@ -78,6 +81,12 @@ func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 }
 
 func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/api/v4/") {
+		if err := f.tape.Hear(r); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
 	body, _ := io.ReadAll(r.Body)
 	f.mu.Lock()
 	f.got = append(f.got, r.Method+" "+r.URL.Path+" "+string(body))

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "3"); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"penstock": penstock})
+	testscript.Main(taped{m}, map[string]func(){"penstock": penstock})
 }
 
 // penstock is the program as scripts run it, each time in a process of its own.
@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CANARY", examples)
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig")) // never the one of who runs the tests
 			env.Values[clusterKey{}] = &scriptCluster{}
-			env.Values[forgeKey{}] = &scriptForge{}
+			env.Values[forgeKey{}] = &scriptForge{tape: requests}
 			return nil
 		},
 	})

@@ -23,6 +23,12 @@ func TestTheStatesOfACheckRun(t *testing.T) {
 		if c := f.checks[0]; c.Conclusion != want {
 			t.Errorf("%v, final: %s, want %s", state, c.Conclusion, want)
 		}
+
+		late := newFakeGitHub(t) // nothing could be shown before the end
+		mustShow(t, late.start(late.config()).Surfaces(web())[:1], end(state))
+		if c := late.checks[0]; c.Conclusion != want || len(late.checks) != 1 {
+			t.Errorf("%v, final at once: %s, want %s", state, c.Conclusion, want)
+		}
 	}
 }
 
@@ -38,6 +44,18 @@ func TestTooLongPagesAreCutAtACharacter(t *testing.T) {
 	}
 	if strings.Contains(out.Title, "\n") || utf8.RuneCountInString(out.Title) != titleLimit {
 		t.Errorf("title: %d characters, %q", utf8.RuneCountInString(out.Title), out.Title)
+	}
+}
+
+func TestThePagesOfOneByteACharacterAreAsLongAsGitHubAllows(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitHub(t)
+	mustShow(t, f.start(f.config()).Surfaces(web()), Page{Title: "a", Body: strings.Repeat("x", 70_000)})
+	if n := len(f.checks[0].Output.Summary); n < 65_400 || n > 65_535 {
+		t.Errorf("the summary has %d characters", n)
+	}
+	if n := len(f.comments["7"][0].Body); n < 65_400 || n > 65_536 {
+		t.Errorf("the comment has %d characters", n)
 	}
 }
 
