@@ -81,7 +81,7 @@ func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 }
 
 func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/api/v4/") {
+	if !strings.HasPrefix(r.URL.Path, "/api/") { // GitLab has /api/v4 and /api/graphql
 		if err := f.tape.Hear(r); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
