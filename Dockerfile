@@ -1,6 +1,8 @@
 # The image of Penstock. Without a target: the binary and nothing else, for a step of a GitHub workflow or a pod.
 # --target tools: the same binary and a shell, for a job of GitLab, whose runner starts every job through one.
 #
+# penstock-finalize is the same binary by another name, for the post step of a workflow: see action.yml.
+#
 # The digests are those of the images' indexes, so they hold for every architecture.
 
 FROM --platform=$BUILDPLATFORM docker.io/library/golang:1.26.8-alpine@sha256:8ac98ca534ac3f51e1f420a1dd2c15e74c75cfa0f23f3ad27eb5d7236c349a0c AS build
@@ -15,16 +17,17 @@ ARG VERSION=dev
 # timetzdata puts the time zones into the binary. Paths and the state of the checkout stay out of it, so that whoever builds
 # the same revision gets the same bytes.
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -tags timetzdata \
-    -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /out/penstock ./cmd/penstock
+    -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /out/penstock ./cmd/penstock \
+    && ln -s penstock /out/penstock-finalize
 
 FROM docker.io/library/alpine:3.23@sha256:fd791d74b68913cbb027c6546007b3f0d3bc45125f797758156952bc2d6daf40 AS tools
 RUN apk add --no-cache ca-certificates curl jq
-COPY --from=build /out/penstock /usr/local/bin/penstock
+COPY --from=build /out/ /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/penstock"]
 
 # The last stage is what a build without a target makes, and what GitHub builds for the action. There is no USER: GitHub
 # runs container actions as root, since the workspace and the files of the step belong to root.
 FROM scratch AS penstock
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/penstock /usr/local/bin/penstock
+COPY --from=build /out/ /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/penstock"]

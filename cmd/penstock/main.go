@@ -28,5 +28,5 @@ func main() {
 	app := cli.App{
 		Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Stop: stop,
 	}
-	os.Exit(app.Run(context.Background(), os.Args[1:]))
+	os.Exit(app.Run(context.Background(), cli.Arguments(os.Args)))
 }

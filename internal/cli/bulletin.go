@@ -42,6 +42,7 @@ const (
 // changes the run: what cannot be written is a warning.
 type bulletin struct {
 	app     *App
+	id      string // of this run, the same for all of its canaries
 	in      forgeInputs
 	ci      forge.CI
 	github  *forge.GitHub  // nil when nothing is shown there
@@ -50,7 +51,7 @@ type bulletin struct {
 
 // bulletin reads what the CI job knows of itself. The error lists what is wrong with the inputs.
 func (a *App) bulletin(in forgeInputs) (*bulletin, error) {
-	b := &bulletin{app: a, in: in}
+	b := &bulletin{app: a, in: in, id: runID()}
 	var problems []error
 	if in.Forge != "auto" && in.Forge != "none" {
 		problems = append(problems, fmt.Errorf("forge: %q is not known; allowed are auto and none", in.Forge))

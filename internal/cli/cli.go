@@ -63,15 +63,24 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if err == nil {
 		return ExitOK
 	}
-	code := ExitBadInput // what cobra itself refuses is input
-	if exit := (*exitError)(nil); errors.As(err, &exit) {
-		code = exit.code
-	}
+	code := codeOf(err)
 	if text := err.Error(); text != "" {
 		a.annotate(code, text)
 		a.say("penstock: " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")
 	}
 	return code
+}
+
+// codeOf is the exit code that an error stands for.
+func codeOf(err error) int {
+	exit := (*exitError)(nil)
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &exit):
+		return exit.code
+	}
+	return ExitBadInput // what cobra itself refuses is input
 }
 
 func (a *App) root() *cobra.Command {

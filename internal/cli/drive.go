@@ -45,6 +45,7 @@ type drive struct {
 	begun      func()                // called when everything is checked and the lease is held; may be nil
 	leaseLimit time.Duration         // how long another run's lease is waited for; 0 is the usual
 	stopLimit  time.Duration         // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
+	id         string                // of this run; "" makes one
 	runURL     string                // of the CI job; empty when there is none
 	commit     string                // that the job is for
 	warn       func(error)           // told of what goes wrong beside the rollout; nil keeps it to itself
@@ -111,7 +112,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 			return runner.Result{}, err
 		}
 	}
-	id := runID()
+	id := cmp.Or(d.id, runID())
 	record := rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, Image: world.Image(d.images), RunURL: d.runURL, Commit: d.commit}
 	var voters *voting
 	if d.approvals != nil {

@@ -53,10 +53,19 @@ Exit codes: 0 nothing is unfinished any more; 2 bad input, nothing touched; 3 co
 }
 
 func (a *App) finalize(ctx context.Context, in *finalizeInputs, args []string) error {
+	before := a.predecessor()
+	if why := before.done(in); why != "" {
+		a.say("nothing to finish: " + why + "\n")
+		return nil
+	}
 	if len(in.Files) == 0 {
 		return badInput(errors.New("filename: no file is given; use -f FILE, -f DIRECTORY or -f -"))
 	}
-	in.Images, in.Uninstall, in.DryRun = nil, false, false // of the run; here nothing new is rolled out
+	in.Images, in.Uninstall = nil, false // of the run; here nothing new is rolled out
+	args, err := in.named(args)
+	if err != nil {
+		return err
+	}
 	policy, err := in.policyInputs.parse()
 	if err != nil {
 		return err
@@ -87,7 +96,7 @@ func (a *App) finalize(ctx context.Context, in *finalizeInputs, args []string) e
 	}
 	var problems []error
 	for _, c := range canaries {
-		if err := a.finalizeOne(ctx, in, &ending{client: client, set: &set, canary: c, policy: policy, bulletin: b}); err != nil {
+		if err := a.finalizeOne(ctx, in, &ending{client: client, set: &set, canary: c, policy: policy, bulletin: b, before: before}); err != nil {
 			problems = append(problems, fmt.Errorf("%s/%s: %w", c.Namespace, c.Name, err))
 		}
 	}
@@ -104,15 +113,19 @@ type ending struct {
 	canary   *canary.Canary
 	policy   policy
 	bulletin *bulletin
+	before   predecessor
 }
 
 // leave says why a rollout needs no end, or nothing when it does.
 func (e *ending) leave(record *rollout.Record, expired bool) string {
-	switch url := e.bulletin.ci.RunURL; {
+	url, mine := e.bulletin.ci.RunURL, e.before.id
+	switch {
 	case record.Status.Phase == "":
 		return "there was no rollout"
 	case record.Status.Phase.Terminal() || record.Status.Phase == rollout.Initialized:
 		return "the rollout is over: " + string(record.Status.Phase)
+	case !expired && mine != "" && record.ID != mine:
+		return "the rollout belongs to another run, " + record.ID
 	case !expired && url != "" && record.RunURL != "" && record.RunURL != url:
 		return "the rollout belongs to another job, " + record.RunURL
 	}

@@ -119,7 +119,7 @@ func (q *squad) prepare(ctx context.Context, m *metrics) {
 		p := q.bulletin.poster(ctx, d.canary)
 		q.posters = append(q.posters, p)
 		d.gated = p.gated
-		d.runURL, d.commit = q.bulletin.ci.RunURL, q.bulletin.ci.SHA
+		d.id, d.runURL, d.commit = q.bulletin.id, q.bulletin.ci.RunURL, q.bulletin.ci.SHA
 		d.reporters = append([]runner.Reporter{boardReporter{q, i}, p}, m.reporters(d.canary)...)
 		d.checked = func(ctx context.Context) error { return q.checked(ctx, i) }
 		d.join = func(ctx context.Context, r *runner.Run) (func(), error) { return q.join(ctx, i, r) }

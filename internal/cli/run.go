@@ -49,7 +49,7 @@ the safe end.`,
 	return cmd
 }
 
-func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
+func (a *App) run(ctx context.Context, in *runInputs, args []string) (problem error) {
 	if len(in.Files) == 0 {
 		return badInput(fmt.Errorf("filename: no file is given; use -f FILE, -f DIRECTORY or -f -"))
 	}
@@ -64,6 +64,8 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) error {
 	if err != nil {
 		return err
 	}
+	b.remember()
+	defer func() { b.rememberEnd(codeOf(problem)) }()
 	if in.Images, args, err = b.asked(in.Images, args); err != nil {
 		return err
 	}
@@ -206,7 +208,7 @@ func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (r
 	defer metrics.close()
 	screen := a.screen(d.clock)
 	d.gated = p.gated
-	d.runURL, d.commit = p.bulletin.ci.RunURL, p.bulletin.ci.SHA
+	d.id, d.runURL, d.commit = p.bulletin.id, p.bulletin.ci.RunURL, p.bulletin.ci.SHA
 	d.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(d.canary)...)
 	result, err := d.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {

@@ -23,6 +23,8 @@ type scriptForge struct {
 	down bool
 	talk scriptTalk
 	tape *tape.Tape // what the scripts ask of GitHub
+
+	shelf scriptShelf
 }
 
 func forgeOf(ts *testscript.TestScript) *scriptForge { return ts.Value(forgeKey{}).(*scriptForge) }
@@ -38,10 +40,13 @@ type forgeKey struct{}
 //	forge merged          the pull request is merged, and has another head
 //	forge hooks URL SECRET   deliver a webhook for what people write from now on
 //	forge lonely          the commit belongs to no pull request
+//	forge remembers       keep what is made from now on, for whoever looks later
+//	kept LIST COUNT TEXT...  demand that so many objects were made, and that the last of them holds the texts
 //	told METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts; the last such one counts
 func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"forge": func(ts *testscript.TestScript, _ bool, args []string) { forgeOf(ts).start(ts, args) },
+		"kept":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).kept(ts, neg, args) },
 		"told":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).told(ts, neg, args) },
 	}
 }
@@ -50,6 +55,10 @@ func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 	kind := args[0]
 	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" {
 		f.talk.change(args)
+		return
+	}
+	if kind == "remembers" {
+		f.shelf.open()
 		return
 	}
 	if kind == "down" {
@@ -65,7 +74,7 @@ func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 		"GITHUB_ACTIONS": "true", "GITHUB_API_URL": server.URL, "GITHUB_SERVER_URL": server.URL, "GITHUB_REPOSITORY": "acme/shop",
 		"GITHUB_REPOSITORY_ID": "7", "GITHUB_SHA": sha, "GITHUB_REF": "refs/heads/main", "GITHUB_EVENT_NAME": "push", "GITHUB_ACTOR": "ann",
 		"GITHUB_TRIGGERING_ACTOR": "ann", "GITHUB_ACTOR_ID": "3", "GITHUB_RUN_ID": "99", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_JOB": "deploy",
-		"GITHUB_TOKEN": "ghs_secret", "GITHUB_EVENT_PATH": ts.MkAbs("event.json"), "GITHUB_OUTPUT": ts.MkAbs("output"), "GITHUB_STEP_SUMMARY": ts.MkAbs("summary.md"),
+		"GITHUB_TOKEN": "ghs_secret", "GITHUB_EVENT_PATH": ts.MkAbs("event.json"), "GITHUB_OUTPUT": ts.MkAbs("output"), "GITHUB_STEP_SUMMARY": ts.MkAbs("summary.md"), "GITHUB_STATE": ts.MkAbs("state"),
 	}
 	if kind == "gitlab" {
 		variables = map[string]string{
@@ -101,6 +110,10 @@ func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 	}
 	if reply, ok := f.talk.reply(r, string(body)); ok {
+		_ = json.NewEncoder(w).Encode(reply)
+		return
+	}
+	if reply, ok := f.shelf.reply(r, string(body)); ok {
 		_ = json.NewEncoder(w).Encode(reply)
 		return
 	}

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "3"); err != nil {
 		panic(err)
 	}
-	testscript.Main(taped{m}, map[string]func(){"penstock": penstock})
+	testscript.Main(taped{m}, map[string]func(){"penstock": penstock, finalizeName: penstock})
 }
 
 // penstock is the program as scripts run it, each time in a process of its own.
@@ -36,7 +36,7 @@ func penstock() {
 		close(stop)
 	}()
 	app := App{Version: "1.2.3", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Stop: stop}
-	os.Exit(app.Run(context.Background(), os.Args[1:]))
+	os.Exit(app.Run(context.Background(), Arguments(os.Args)))
 }
 
 // TestScripts runs testdata/script. What a script can do beyond testscript's own commands: see clusterCommands and exits.

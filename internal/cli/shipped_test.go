@@ -173,7 +173,7 @@ func TestTheActionIsWhatARunTakesAndTells(t *testing.T) {
 	if diff := cmp.Diff(told, keys(action["outputs"])); diff != "" {
 		t.Errorf("outputs (-told +action):\n%s", diff)
 	}
-	want := map[string]any{"using": "docker", "image": "Dockerfile", "args": []any{"run"}}
+	want := map[string]any{"using": "docker", "image": "Dockerfile", "post-entrypoint": "/usr/local/bin/" + finalizeName, "args": []any{"run"}}
 	if diff := cmp.Diff(want, action["runs"]); diff != "" {
 		t.Errorf("runs (-want +action):\n%s", diff)
 	}
