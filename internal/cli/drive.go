@@ -44,6 +44,8 @@ type drive struct {
 	reporters  []runner.Reporter
 	begun      func()                // called when everything is checked and the lease is held; may be nil
 	leaseLimit time.Duration         // how long another run's lease is waited for; 0 is the usual
+	busy       kube.Busy             // what to do when another run is at work
+	busyOnly   string                // the only run that is asked to stop; "" asks any
 	stopLimit  time.Duration         // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
 	id         string                // of this run; "" makes one
 	runURL     string                // of the CI job; empty when there is none
@@ -127,7 +129,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		}
 	}
 	d.claiming(ctx)
-	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, id, cmp.Or(d.leaseLimit, leaseLimit)); err != nil {
+	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, d.claim(id)); err != nil {
 		return runner.Result{}, d.classify(err)
 	}
 	release := sync.OnceFunc(fence.lease.Release)
@@ -145,8 +147,8 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		Record: record,
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: d.judging(analyst), Fence: fence.lease,
-		Hooks: hooks.hooks, Reporters: d.loaded(slices.Concat(d.withView(view), hooks.reporters, alerts)), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
-		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline, Nudge: voters.heard(),
+		Hooks: hooks.hooks, Reporters: d.loaded(slices.Concat(d.withView(view, fence), hooks.reporters, alerts)), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
+		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline, Nudge: voters.heard(), Yield: release,
 	}
 	if d.join != nil {
 		leave, err := d.join(ctx, run)
@@ -189,12 +191,24 @@ func (d *drive) untilStarted(cancel context.CancelFunc) func() {
 	return sync.OnceFunc(func() { close(done) })
 }
 
+// claim is what the run demands of the lease.
+func (d *drive) claim(id string) kube.Claim {
+	return kube.Claim{ID: id, Limit: cmp.Or(d.leaseLimit, leaseLimit), Busy: d.busy, Only: d.busyOnly}
+}
+
 // claiming says what the run waits for before its first decision.
 func (d *drive) claiming(ctx context.Context) {
 	s := d.snapshot()
 	s.Spec, s.Now = d.spec, d.clock.Now()
 	s.Reason = fmt.Sprintf("claiming the lease %q; another run that holds it is waited for, up to %s",
-		kube.ObjectName(d.canary), leaseLimit)
+		kube.ObjectName(d.canary), cmp.Or(d.leaseLimit, leaseLimit))
+	switch d.busy {
+	case kube.Supersede:
+		s.Reason = fmt.Sprintf("claiming the lease %q; another run that holds it is asked to stop", kube.ObjectName(d.canary))
+	case kube.Fail:
+		s.Reason = fmt.Sprintf("claiming the lease %q, if no other run holds it", kube.ObjectName(d.canary))
+	case kube.Wait:
+	}
 	for _, r := range d.reporters {
 		r.Report(ctx, runner.Update{Snapshot: s})
 	}
@@ -253,8 +267,11 @@ func (d *drive) open(ctx context.Context, f *fence, view *kube.View) (*kube.Worl
 
 // classify tells what the user can mend from what only time can.
 func classify(err error) error {
-	if errors.Is(err, kube.ErrRefused) {
+	switch {
+	case errors.Is(err, kube.ErrRefused):
 		return badInput(err)
+	case errors.Is(err, kube.ErrSuperseded):
+		return superseded(err)
 	}
 	return unfinished(err)
 }
@@ -269,20 +286,24 @@ func (d *drive) snapshot() report.Snapshot {
 	return s
 }
 
-func (d *drive) withView(view *kube.View) []runner.Reporter {
+func (d *drive) withView(view *kube.View, fence *fence) []runner.Reporter {
 	if view == nil {
 		return d.reporters
 	}
-	return append(slices.Clone(d.reporters), &viewReporter{view: view, drive: d})
+	return append(slices.Clone(d.reporters), &viewReporter{view: view, drive: d, fence: fence})
 }
 
 // viewReporter keeps the Canary object's status and events.
 type viewReporter struct {
 	view  *kube.View
 	drive *drive
+	fence *fence
 }
 
 func (r *viewReporter) Report(ctx context.Context, u runner.Update) {
+	if _, held := r.fence.Fence(); !held {
+		return // it is another run's to show by now
+	}
 	target := r.drive.canary.Spec.TargetRef
 	status := kube.Status(&r.drive.spec, &u.Snapshot.Status, fmt.Sprintf("%s %s", target.Kind, target.Name))
 	// Best effort: what cannot be shown now is shown with the next decision.

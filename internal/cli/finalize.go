@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -66,7 +67,7 @@ func (a *App) finalize(ctx context.Context, in *finalizeInputs, args []string) e
 	if err != nil {
 		return err
 	}
-	policy, err := in.policyInputs.parse()
+	policy, err := in.policy()
 	if err != nil {
 		return err
 	}
@@ -132,6 +133,20 @@ func (e *ending) leave(record *rollout.Record, expired bool) string {
 	return ""
 }
 
+// owns reports whether a rollout is known to be of this very job, whose page on GitHub other jobs of the workflow share.
+func (e *ending) owns(record *rollout.Record) bool {
+	if e.before.id != "" {
+		return e.before.id == record.ID
+	}
+	return e.bulletin.ci.Platform == forge.PlatformGitLab && record.RunURL != "" && record.RunURL == e.bulletin.ci.RunURL
+}
+
+// passedOn reports whether another run has taken up the rollout meanwhile.
+func (e *ending) passedOn(ctx context.Context, was *rollout.Record) bool {
+	now, err := kube.NewJournal(e.client, e.canary).Load(ctx)
+	return err == nil && now.ID != was.ID
+}
+
 func (a *App) finalizeOne(ctx context.Context, in *finalizeInputs, e *ending) error {
 	name := e.canary.Namespace + "/" + e.canary.Name
 	record, err := kube.NewJournal(e.client, e.canary).Load(ctx)
@@ -149,12 +164,16 @@ func (a *App) finalizeOne(ctx context.Context, in *finalizeInputs, e *ending) er
 	}
 	stop := make(chan struct{})
 	d.stop, d.begun, d.stopLimit, d.leaseLimit = stop, func() { close(stop) }, finalizeLimit, leaseLimit
-	if in.Expired {
+	d.busy = kube.Wait // and not what the run itself was told to do
+	switch {
+	case in.Expired:
 		d.leaseLimit = expiredLimit
+	case e.owns(&record): // the job is over: what is still alive of it has no one to tell
+		d.busy, d.busyOnly = kube.Supersede, record.ID
 	}
 	p := e.bulletin.poster(ctx, e.canary)
 	result, err := a.runOne(ctx, &in.runInputs, d, p)
-	if errors.Is(err, kube.ErrHeld) && in.Expired {
+	if errors.Is(err, kube.ErrHeld) && (in.Expired || e.passedOn(ctx, &record)) {
 		a.say(report.Clean(name+": its run is alive, and is left alone") + "\n")
 		p.abandon(ctx)
 		return nil

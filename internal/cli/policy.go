@@ -7,6 +7,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/gate"
+	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
@@ -33,6 +34,7 @@ type policy struct {
 	holdAtGate            bool
 	settle                *time.Duration // nil: what the router is known to need
 	uninstall, groupGates bool
+	busy                  kube.Busy
 	approve               []canary.HookType // gates at which people approve
 }
 

@@ -108,6 +108,8 @@ func (p *poster) close(ctx context.Context, err error) {
 			page.Title, page.State, cancelled = "cancelled before it began", forge.Cancelled, true
 		case errors.As(err, &exit) && exit.code == ExitBadInput:
 			page.Title, page.State = "nothing was touched: "+report.Clean(err.Error()), forge.Failure
+		case errors.As(err, &exit) && exit.code == ExitSuperseded:
+			page.Title, page.State = "superseded before it began", forge.Neutral
 		}
 		p.publisher.Publish(page)
 	}

@@ -31,7 +31,7 @@ The first run makes the primary from what the target runs. Every later run analy
 canaries of the files run side by side.
 
 Exit codes: 0 promoted, initialised, nothing to do, uninstalled, suspended or waiting at a gate; 1 rolled back;
-2 bad input, nothing touched; 3 could not finish, a re-run resumes; 4 superseded by another run; 130 cancelled, after
+2 bad input, nothing touched; 3 could not finish, or not begin, a re-run does; 4 superseded by another run; 130 cancelled, after
 the safe end.`,
 		Example: `  penstock run -f canary.yaml --image app=ghcr.io/example/app:1.2.3
   penstock run podinfo -f deploy/ -n shop --dry-run
@@ -73,7 +73,7 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) (problem er
 	if err != nil {
 		return err
 	}
-	policy, err := in.policyInputs.parse()
+	policy, err := in.policy()
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	return &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, way: way, loadShell: in.LoadShell,
+		busy: of.policy.busy, images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, way: way, loadShell: in.LoadShell,
 	}, nil
 }
 

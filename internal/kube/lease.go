@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -44,106 +43,66 @@ type Lease struct {
 	since time.Time             // since when it has been like that, by the clock of this process
 	floor int64                 // the epoch of the record, when there is no lease
 
+	asked  string // of whom this run has asked the lease
+	renews bool   // its holder was seen to renew it
+
 	mu      sync.Mutex
 	held    bool // from the acquisition to the end
 	epoch   int64
 	renewed time.Time // start of the last write that arrived
 	holder  string    // as last read or written
+	rival   string    // who has asked this run for the lease; it is not given a second time
 
 	lost chan struct{}
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
-// ErrHeld means that another run holds the lease and goes on renewing it.
-var ErrHeld = errors.New("another run is at work")
-
-// Acquire waits until this run, named by its id, holds the lease, at most for the limit. It is renewed until
-// Release, or until ctx ends.
-func Acquire(ctx context.Context, c *Client, cn *canary.Canary, id string, limit time.Duration) (*Lease, error) {
-	l := &Lease{client: c, ref: cn.RefOf(leaseGVR, "Lease", ObjectName(cn)), canary: cn, id: id, lost: make(chan struct{})}
-	waiting, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for !l.take(waiting) {
-		timer := time.NewTimer(l.pause())
-		select {
-		case <-timer.C:
-			continue
-		case <-waiting.Done():
-			timer.Stop()
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("%w: the lease %q is still held by %s after %s; that run may be live: wait for it or stop it",
-			ErrHeld, l.ref.Name, l.named(), limit)
-	}
+// keep renews the lease until ctx ends, and then gives it back, or until it is lost. One that another run asks for is
+// lost at once, but given back only when ctx ends: until then, a write that is under way may still arrive.
+func (l *Lease) keep(ctx context.Context, news *leaseNews) {
+	l.renewals(ctx, news)
 	l.mu.Lock()
-	l.held = true
+	l.held = false
+	wanted := l.rival != ""
 	l.mu.Unlock()
-	keeping, stop := context.WithCancel(ctx)
-	l.stop = stop
-	l.done.Go(func() { l.keep(keeping) })
-	return l, nil
+	close(l.lost)
+	if wanted {
+		<-ctx.Done()
+	}
+	if ctx.Err() != nil {
+		l.giveBack(ctx)
+	}
 }
 
-// take tries once to get the lease, and reports whether this run holds it now.
-func (l *Lease) take(ctx context.Context) bool {
-	if l.read(ctx) != nil || l.seen == nil && l.readFloor(ctx) != nil {
-		return false
-	}
-	free := l.seen == nil || time.Since(l.since) >= leaseDuration
-	switch l.heldBy() {
-	case "", l.id: // released; or a write of ours arrived although its answer did not
-		free = true
-	}
-	return free && l.write(ctx) == nil
-}
-
-// readFloor reads the epoch that the record has. Somebody may have deleted the lease to get rid of a stuck run: the next
-// one must not begin below what was written already.
-func (l *Lease) readFloor(ctx context.Context) error {
-	record, err := NewJournal(l.client, l.canary).Load(ctx)
-	if l.floor = record.Epoch; errors.Is(err, ErrRefused) {
-		return nil // a damaged record is refused by whoever takes it up
-	}
-	return err
-}
-
-// pause is how long to wait before the next try: no longer than the lease can be somebody else's.
-func (l *Lease) pause() time.Duration {
-	if l.seen == nil {
-		return renewRetry
-	}
-	return max(min(retryPeriod, time.Until(l.since.Add(leaseDuration))), renewRetry/10)
-}
-
-// keep renews the lease until ctx ends, and then gives it back, or until it is lost.
-func (l *Lease) keep(ctx context.Context) {
-	defer close(l.lost)
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.held = false
-	}()
-	pause := retryPeriod
+// renewals returns when ctx ends, or when the lease is not this run's any more.
+func (l *Lease) renewals(ctx context.Context, news *leaseNews) {
+	timer := time.NewTimer(retryPeriod)
+	defer timer.Stop()
 	for {
-		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			l.giveBack(ctx)
 			return
+		case <-news.came:
+			if l.hear(news.last()); l.gone() {
+				return
+			}
+			continue
 		case <-timer.C:
 		}
-		switch pause = renewRetry; {
+		pause := renewRetry
+		switch {
 		case l.renew(ctx):
 			pause = retryPeriod
-		case l.seen != nil && l.heldBy() != l.id, l.overdue():
+		case l.gone(), l.overdue():
 			return
 		}
+		timer.Reset(pause)
 	}
 }
+
+// gone reports whether the lease was seen in somebody else's hands, or asked for.
+func (l *Lease) gone() bool { return l.seen != nil && l.heldBy() != l.id || l.wanted() }
 
 // renew writes the lease as it is known; when that does not work, it looks who holds it. One that somebody has deleted is
 // made anew under the same epoch. It is never taken from anybody: whoever held it in between has a higher epoch.
@@ -157,7 +116,14 @@ func (l *Lease) renew(ctx context.Context) bool {
 	if l.seen == nil {
 		l.floor = l.epoch - 1 // only this goroutine writes the epoch
 	}
-	return (l.seen == nil || l.heldBy() == l.id) && l.write(ctx) == nil
+	return (l.seen == nil || l.heldBy() == l.id) && !l.wanted() && l.write(ctx) == nil
+}
+
+// wanted reports whether another run has asked this one for the lease.
+func (l *Lease) wanted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rival != ""
 }
 
 func (l *Lease) overdue() bool {
@@ -168,13 +134,18 @@ func (l *Lease) overdue() bool {
 
 // giveBack lets the next run take the lease without waiting. A lease that is not known to be this run's is left alone.
 func (l *Lease) giveBack(ctx context.Context) {
-	if l.heldBy() != l.id {
-		return
-	}
 	ctx = context.WithoutCancel(ctx)
-	released := l.seen.DeepCopy()
-	released.Spec.HolderIdentity, released.Spec.LeaseDurationSeconds = ptr.To(""), ptr.To(int32(1))
-	_ = l.send(ctx, released) // what does not arrive runs out by itself
+	for range 2 { // a run that asks for it may be writing at the same time
+		if l.heldBy() != l.id {
+			return
+		}
+		released := l.seen.DeepCopy()
+		released.Spec.HolderIdentity, released.Spec.LeaseDurationSeconds = ptr.To(""), ptr.To(int32(1))
+		err := l.send(ctx, released) // what does not arrive runs out by itself
+		if !apierrors.IsConflict(err) || l.read(ctx) != nil {
+			return
+		}
+	}
 }
 
 // heldBy is who holds the lease, as last seen; nobody when it was released, or does not exist.
@@ -209,10 +180,17 @@ func (l *Lease) note(live *unstructured.Unstructured) error {
 	if l.seen == nil || l.seen.UID != seen.UID || l.seen.ResourceVersion != seen.ResourceVersion {
 		l.since = time.Now()
 	}
+	if was := l.seen; was != nil {
+		same := l.heldBy() == ptr.Deref(seen.Spec.HolderIdentity, "")
+		l.renews = same && (l.renews || !was.Spec.RenewTime.Equal(seen.Spec.RenewTime))
+	}
 	l.seen = seen
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.holder = l.heldBy()
+	if by := seen.Annotations[supersededBy]; l.holder == l.id && by != l.id {
+		l.rival = by
+	}
 	return nil
 }
 
@@ -232,6 +210,7 @@ func (l *Lease) write(ctx context.Context) error {
 	}
 	if l.heldBy() != l.id {
 		spec.AcquireTime = &now
+		delete(wanted.Annotations, supersededBy) // whoever it was asked of has let it go
 	}
 	spec.HolderIdentity, spec.RenewTime = &l.id, &now
 	spec.LeaseDurationSeconds = ptr.To(int32(leaseDuration / time.Second))
@@ -268,29 +247,20 @@ func (l *Lease) send(ctx context.Context, wanted *coordinationv1.Lease) error {
 	return l.note(live)
 }
 
-func (l *Lease) named() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.holder == "" {
-		return "nobody that could be read"
-	}
-	return l.holder
-}
-
 // Fence returns the epoch of the lease and whether this run still holds it. It is stricter than the renewal, which goes
 // on trying for a while: a lease that somebody else was seen to hold, or that has expired, is not held.
 func (l *Lease) Fence() (int64, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.epoch, l.held && l.holder == l.id && time.Since(l.renewed) < leaseDuration
+	return l.epoch, l.held && l.holder == l.id && l.rival == "" && time.Since(l.renewed) < leaseDuration
 }
 
-// Taken reports whether somebody else was seen to hold the lease. A lease that was lost and not taken has run out: the
+// Taken reports whether somebody else was seen to hold the lease, or has asked for it. A lease that was lost and not taken has run out: the
 // API server could not be reached in time.
 func (l *Lease) Taken() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.holder != "" && l.holder != l.id
+	return l.rival != "" || l.holder != "" && l.holder != l.id
 }
 
 // Lost is closed when the lease is no longer held.

@@ -17,7 +17,7 @@ import (
 
 func (f *fixture) acquire(id string, limit time.Duration) *Lease {
 	f.t.Helper()
-	l, err := Acquire(f.ctx, f.client, f.canary, id, limit)
+	l, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: id, Limit: limit})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -71,8 +71,8 @@ func TestWaitingForALeaseIsBoundedAndNamesTheHolder(t *testing.T) {
 		one := f.acquire("one", time.Minute)
 		defer one.Release()
 		start := time.Now()
-		_, err := Acquire(f.ctx, f.client, f.canary, "two", 30*time.Second)
-		if err == nil || !strings.Contains(err.Error(), `"penstock-podinfo" is still held by one after 30s`) {
+		_, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: "two", Limit: 30 * time.Second})
+		if err == nil || !strings.Contains(err.Error(), `"penstock-podinfo" is still held by one since 2000-01-01T00:00:00Z after 30s`) {
 			t.Errorf("%v", err)
 		}
 		if waited := time.Since(start); waited != 30*time.Second {
@@ -83,7 +83,7 @@ func TestWaitingForALeaseIsBoundedAndNamesTheHolder(t *testing.T) {
 		why := errors.New("the job is over")
 		ctx, cancel := context.WithCancelCause(f.ctx)
 		time.AfterFunc(3*time.Second, func() { cancel(why) })
-		if _, err := Acquire(ctx, f.client, f.canary, "two", 30*time.Second); !errors.Is(err, why) {
+		if _, err := Acquire(ctx, f.client, f.canary, Claim{ID: "two", Limit: 30 * time.Second}); !errors.Is(err, why) {
 			t.Errorf("cancelled while it waited: %v", err)
 		}
 	})
@@ -100,7 +100,7 @@ func TestTheLeaseOfALostRunIsTakenOverUnderAHigherEpoch(t *testing.T) {
 		config := *f.config
 		config.UserAgent = "two"
 		start := time.Now()
-		two, err := Acquire(f.ctx, f.connect(&config), f.canary, "two", time.Minute)
+		two, err := Acquire(f.ctx, f.connect(&config), f.canary, Claim{ID: "two", Limit: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestALeaseThatSomebodyTakesByForceIsNotHeld(t *testing.T) {
 func TestALeaseThatCannotBeReadNamesNobody(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		f.api.Intercept(func(rehearsal.APIRequest) rehearsal.APIFault { return rehearsal.FaultInternal("etcd is away") })
-		_, err := Acquire(f.ctx, f.client, f.canary, "one", 10*time.Second)
+		_, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: "one", Limit: 10 * time.Second})
 		if err == nil || !strings.Contains(err.Error(), "nobody that could be read") {
 			t.Errorf("%v", err)
 		}

@@ -47,7 +47,7 @@ func TestWatchedStandingTellsThatARunIsGone(t *testing.T) {
 		f.save(NewJournal(f.client, f.canary), record(1, 10))
 		killed, kill := context.WithCancel(f.ctx)
 		defer kill()
-		l, err := Acquire(killed, f.client, f.canary, "r-1", time.Minute)
+		l, err := Acquire(killed, f.client, f.canary, Claim{ID: "r-1", Limit: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}

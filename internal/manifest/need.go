@@ -59,6 +59,9 @@ func (s *Subject) Run() []Need {
 		{leaseGVR, "the lease, so that one run at a time moves the traffic"},
 	} {
 		all.add(kept.why, named(s.Canary.RefOf(kept.gvr, "", ObjectName(s.Canary))), "get", "update")
+		if kept.gvr == leaseGVR {
+			all.add("a run hears at once that another one asks it to stop", named(s.Canary.RefOf(kept.gvr, "", ObjectName(s.Canary))), "list", "watch")
+		}
 		all.add(kept.why+"; a create cannot be bound to a name", unnamed(kept.gvr, s.Canary.Namespace), "create")
 	}
 	return all

@@ -266,25 +266,6 @@ func (l *loop) result(d rollout.Decision) Result {
 	return Result{Outcome: d.Outcome, Reason: d.Reason, Snapshot: l.last, Record: l.record}
 }
 
-// superseded ends a run that may write nothing more: with the outcome that somebody else took over, or with an error
-// when the lease was lost to nobody. A process that was frozen wakes up without having seen the new holder, so the record
-// is asked for its epoch.
-func (l *loop) superseded(ctx context.Context) (Result, error) {
-	if _, held := l.Fence.Fence(); !held && !l.Fence.Taken() && !l.overtaken(ctx) {
-		return l.result(rollout.Decision{}), fmt.Errorf("%w: %w", ErrUnfinished, errLeaseLost)
-	}
-	obs := rollout.Observation{Now: l.clock.Now(), Superseded: true}
-	d := rollout.Decide(&l.Spec, &l.st, &obs)
-	l.report(&obs, &d)
-	return l.result(d), nil
-}
-
-// overtaken reports whether the record is another run's by now.
-func (l *loop) overtaken(ctx context.Context) bool {
-	record, err := l.Journal.Load(ctx)
-	return err == nil && record.Epoch > l.record.Epoch
-}
-
 // trouble waits before the next try after an error, or returns the error that ends the run.
 func (l *loop) trouble(ctx context.Context, err error) error {
 	now := l.clock.Now()

@@ -46,13 +46,6 @@ type Update struct {
 	Events   []rollout.Event
 }
 
-// Fence tells under which epoch this run may write, whether it still may, and when that ends.
-type Fence interface {
-	Fence() (epoch int64, held bool)
-	Lost() <-chan struct{}
-	Taken() bool // somebody else holds what this run has lost
-}
-
 // Run is one run of one rollout.
 type Run struct {
 	Record   rollout.Record    // identity: ID, Target, Image, RunURL, Commit, SpecHash
@@ -74,6 +67,8 @@ type Run struct {
 	StopWithin time.Duration   // how long a cancelled run may take to reach its safe end
 	GiveUp     time.Duration   // how long the cluster may refuse every read and write
 
+	Yield func() // called when a superseded run has nothing under way any more; nil when nobody waits for that
+
 	GateEvery time.Duration   // how often a gate is asked; 0 means DefaultGateEvery
 	Nudge     <-chan struct{} // a gate may have opened: ask at once; nil when nobody tells
 }
@@ -85,9 +80,6 @@ type Result struct {
 	Snapshot report.Snapshot
 	Record   rollout.Record
 }
-
-// errLeaseLost is why a run ends that lost its lease to nobody.
-var errLeaseLost = errors.New("the lease ran out, since the cluster could not be reached in time")
 
 // ErrUnfinished means that the run ended before its rollout did. The state is kept; the next run takes it up.
 var ErrUnfinished = errors.New("the rollout is not finished; the next run takes it up where it is")
@@ -101,39 +93,45 @@ func (r *Run) Do(ctx context.Context) (Result, error) {
 	loop.calls = loop.newCalls()
 	defer loop.startReports(ctx)()
 	defer loop.calls.close()
-	if err := loop.begin(ctx); loop.isSuperseded(err) {
+	work, end := r.fenced(ctx)
+	defer end()
+	result, err := loop.run(work)
+	if r.beaten(work, err) {
 		return loop.superseded(ctx)
-	} else if err != nil {
-		return loop.result(rollout.Decision{}), err
+	}
+	return result, err
+}
+
+// run takes turns until the rollout is over, or an error ends the run.
+func (l *loop) run(ctx context.Context) (Result, error) {
+	if err := l.begin(ctx); err != nil {
+		return l.result(rollout.Decision{}), err
 	}
 	for {
-		before := loop.st
-		d, err := loop.turn(ctx)
+		before := l.st
+		d, err := l.turn(ctx)
 		switch {
-		case loop.isSuperseded(err):
-			return loop.superseded(ctx)
+		case l.beaten(ctx, err):
+			return l.result(d), err
 		case err != nil:
-			if end := loop.trouble(ctx, err); end != nil {
-				return loop.result(d), end
+			if end := l.trouble(ctx, err); end != nil {
+				return l.result(d), end
 			}
 			continue
 		}
-		loop.firstTrouble, loop.pause = time.Time{}, 0
+		l.firstTrouble, l.pause = time.Time{}, 0
 		if d.Outcome != rollout.Running || d.Next.Phase == rollout.Initialized {
-			goOn, err := loop.imagePending(ctx, d)
-			if loop.isSuperseded(err) {
-				return loop.superseded(ctx)
-			}
+			goOn, err := l.imagePending(ctx, d)
 			if err == nil && !goOn {
-				loop.postRollout(ctx, &d)
+				l.postRollout(ctx, &d)
 			}
 			if err != nil || !goOn {
-				return loop.result(d), err
+				return l.result(d), err
 			}
 			continue
 		}
-		if err := loop.wait(ctx, loop.wakeAt(&before, &d)); err != nil {
-			return loop.result(d), err
+		if err := l.wait(ctx, l.wakeAt(&before, &d)); err != nil {
+			return l.result(d), err
 		}
 	}
 }

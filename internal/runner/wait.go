@@ -114,8 +114,3 @@ func (l *loop) cancelled() <-chan struct{} {
 	}
 	return nil
 }
-
-// isSuperseded reports whether an error says that another run has taken over.
-func (r *Run) isSuperseded(err error) bool {
-	return r.Superseded != nil && errors.Is(err, r.Superseded)
-}
