@@ -19,9 +19,16 @@ import (
 type board struct {
 	notices []approval.Notice
 	changed chan struct{}
+	late    int // how often they are asked for before they are there, less one
 }
 
-func (b *board) All() []approval.Notice   { return b.notices }
+func (b *board) All() []approval.Notice {
+	if b.late--; b.late > 0 {
+		return nil
+	}
+	return b.notices
+}
+
 func (b *board) Changed() <-chan struct{} { return b.changed }
 func (b *board) For(of approval.Source) []approval.Notice {
 	var list []approval.Notice
@@ -41,6 +48,7 @@ type desk struct {
 	ledgers map[string]*cluster
 	opened  int // how often the change was connected to
 	said    []error
+	fails   int // how often connecting fails at first
 }
 
 func newDesk(t *testing.T, clk clock.Clock, canaries ...string) *desk {
@@ -60,7 +68,10 @@ func newDesk(t *testing.T, clk clock.Clock, canaries ...string) *desk {
 			if d.opened++; n.Gate.Change != 12 || n.Path != "shop/podinfo" {
 				t.Errorf("asked for %+v", n)
 			}
-			return d.talk, d.talk.err
+			if d.opened <= d.fails {
+				return nil, errors.New("no answer")
+			}
+			return d.talk, nil
 		},
 	})
 	return d
@@ -140,30 +151,43 @@ func TestADeskHearsWhatWasSaidBeforeItCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clk := clock.RealClock{}
 		d := newDesk(t, clk, "one")
+		d.fails = 2
 		d.says(bob, clk.Now().Add(-time.Second), "/canary abort it burns")
-		d.talk.err = errors.New("no answer")
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); d.Run(ctx) }()
-		synctest.Wait()
-		if len(d.said) != 1 || len(d.ledgers["one"].log.Decisions) > 0 {
-			t.Fatalf("said %v", d.said)
+		d.runs(t, 12*time.Second)
+		if n := len(d.ledgers["one"].log.Decisions); n != 1 || len(d.said) != 2 {
+			t.Fatalf("%d decisions; said %v", n, d.said)
 		}
-		d.talk.err = nil
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
+		d.ledgers["two"] = &cluster{}
+		d.board.notices = append(d.board.notices, posted(clk.Now(), "two"))
+		d.runs(t, time.Second)
+		if n := len(d.ledgers["two"].log.Decisions); n != 1 {
+			t.Errorf("a rollout that came later has %d decisions", n)
+		}
+		if n := len(d.ledgers["one"].log.Decisions); n != 1 {
+			t.Errorf("the other one has %d decisions", n)
+		}
+	})
+}
+
+// A notice that comes while the desk is at work is looked at at once.
+func TestADeskIsToldOfNotices(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, clock.RealClock{}, "one")
+		d.says(bob, time.Now().Add(-time.Second), "/canary abort it burns")
+		d.board.late = 2 // the first time nothing is there yet
+		d.board.changed <- struct{}{}
+		d.runs(t, time.Second)
 		if n := len(d.ledgers["one"].log.Decisions); n != 1 {
 			t.Errorf("%d decisions", n)
 		}
-		asked := d.talk.asked
-		d.ledgers["two"] = &cluster{}
-		d.board.notices = append(d.board.notices, posted(clk.Now(), "two"))
-		d.board.changed <- struct{}{}
-		synctest.Wait()
-		if n := len(d.ledgers["two"].log.Decisions); n != 1 || d.talk.asked == asked {
-			t.Errorf("a rollout that came later has %d decisions", n)
-		}
-		cancel()
-		<-ended
 	})
+}
+
+// runs lets the desk work for a while, and ends it: only then is it safe to look at what it has done.
+func (d *desk) runs(t *testing.T, how time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), how)
+	defer cancel()
+	d.Run(ctx)
 }
