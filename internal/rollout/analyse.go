@@ -95,7 +95,7 @@ func windowOpen(in input) (Decision, bool) {
 	d.WakeAt = in.st.Window.Add(in.spec.Interval)
 	if in.st.Gate != "" {
 		d.Reason = Reason{GateClosed, in.gateDetail(in.answered(in.st.Gate))}
-		if until := in.st.GateSince.Add(in.spec.GateTimeout); in.spec.GateTimeout > 0 && until.Before(d.WakeAt) {
+		if until := in.gateEnds(in.st); !until.IsZero() && until.Before(d.WakeAt) {
 			d.WakeAt = until
 		}
 	}
@@ -181,7 +181,7 @@ func advance(in input) (Decision, bool) {
 
 // passedGates is the status of a rollout that goes on: no gate and no failure in a row is left of the move before.
 func (st Status) passedGates() Status {
-	st.Gate, st.Opened, st.GateSince, st.Held, st.Streak, st.Paused = "", "", noTime, false, 0, noTime
+	st.Gate, st.Opened, st.GateSince, st.Held, st.HeldSince, st.Streak, st.Paused = "", "", noTime, false, noTime, 0, noTime
 	return st
 }
 

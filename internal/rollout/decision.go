@@ -13,7 +13,7 @@ const (
 	Promoted            // the revision passed and the primary runs it
 	RolledBack          // the revision was rejected and all traffic is on the primary
 	Halted              // given up with the traffic where it is safest; a person must look
-	Suspended           // spec.suspend
+	Suspended           // spec.suspend, or a gate that is closed: the rollout stands still until the next run
 	Superseded          // another run has taken over
 	Cancelled           // the run was cancelled, and brought to its safe end
 	Gated               // a gate did not open in time; the rollout stands still until the next run

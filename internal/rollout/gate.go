@@ -64,6 +64,9 @@ func waiting(in input) (Decision, bool) {
 		return Decision{}, false
 	}
 	answer := in.answered(canary.HookConfirmRollout)
+	if d, ok := in.suspends(answer); ok {
+		return d, ok
+	}
 	if answer.Verdict != Pass {
 		return in.atGate(canary.HookConfirmRollout, answer)
 	}
@@ -86,6 +89,9 @@ func gateOpens(in input) (Decision, bool) {
 	if gate == "" || in.windowDone() && !together {
 		return Decision{}, false
 	}
+	if d, ok := in.suspends(answer); ok {
+		return d, ok
+	}
 	switch {
 	case answer.Verdict == Pass:
 		return in.passGate(gate)
@@ -98,7 +104,7 @@ func gateOpens(in input) (Decision, bool) {
 // passGate goes on to the next gate before the same move, or takes the move.
 func (in input) passGate(gate canary.HookType) (Decision, bool) {
 	was := *in.st
-	was.Gate, was.Opened, was.Held, was.Skip = "", gate, false, was.Skip || in.answered(gate).Skip
+	was.Gate, was.Opened, was.Held, was.HeldSince, was.Skip = "", gate, false, noTime, was.Skip || in.answered(gate).Skip
 	if following := in.spec.nextGate(&was); following != "" {
 		was.Gate = following
 		return in.to(was, GateOpened, string(gate)), true
@@ -166,13 +172,16 @@ func (in input) atGate(gate canary.HookType, answer HookAnswer) (Decision, bool)
 		next.GateSince = in.obs.Now
 	}
 	d := Decision{Next: next, Reason: Reason{GateClosed, in.gateDetail(answer)}, WakeAt: in.obs.Now.Add(in.spec.Interval)}
-	if in.spec.GateTimeout > 0 {
-		d.WakeAt = next.GateSince.Add(in.spec.GateTimeout)
+	if ends := in.gateEnds(&d.Next); !ends.IsZero() {
+		d.WakeAt = ends
 	}
 	if answer.Verdict == Unknown || next.Held {
 		return d, true
 	}
-	d.Next.Held = true // said once
+	d.Next.Held, d.Next.HeldSince = true, in.obs.Now // said once
+	if ends := in.gateEnds(&d.Next); !ends.IsZero() {
+		d.WakeAt = ends
+	}
 	if in.st.Step > 0 {
 		d.WakeAt = in.obs.Now // for the window that runs while it waits
 	}
@@ -194,7 +203,7 @@ func (in input) atGate(gate canary.HookType, answer HookAnswer) (Decision, bool)
 func (in input) gateExpired(gate canary.HookType) (Decision, bool) {
 	detail := string(gate) + " did not open within " + in.spec.GateTimeout.String()
 	if in.spec.GateHold {
-		return in.end(Gated, GateExpired, detail)
+		return Decision{Next: in.asleep(), Reason: Reason{GateExpired, detail}, Outcome: Gated}, true
 	}
 	return in.rollBack(*in.st, GateExpired, detail)
 }

@@ -19,7 +19,7 @@ func pauseEnds(in input) (Decision, bool) {
 	}
 	detail := in.obs.Paused + ", for " + in.spec.GateTimeout.String()
 	if in.spec.GateHold {
-		return in.end(Gated, PauseExpired, detail)
+		return Decision{Next: in.asleep(), Reason: Reason{PauseExpired, detail}, Outcome: Gated}, true
 	}
 	return in.rollBack(*in.st, PauseExpired, detail)
 }

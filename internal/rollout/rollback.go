@@ -39,7 +39,8 @@ func rollingBack(in input) (Decision, bool) {
 		return Decision{}, false
 	}
 	why, next := in.st.Reason, *in.st
-	next.Cancel = next.Cancel || in.obs.Stop == StopCancel
+	// Who only brings the end that the gate's time has brought already has not cancelled anything.
+	next.Cancel = next.Cancel || in.obs.Stop == StopCancel && why.Code != GateExpired
 	switch {
 	case in.st.Weight > 0 && in.obs.Primary.Serving:
 		next.Weight = 0

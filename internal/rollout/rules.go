@@ -27,6 +27,7 @@ var rules = [...]rule{
 	finalising,       // the traffic goes to the promoted primary, then the canary is scaled down
 	promotionPending, // past the point of return: finish, or halt loudly; never send traffic to a broken primary
 	rollingBack,      // the traffic leaves the canary first, then the canary is scaled down
+	gateLapsed,       // it was suspended at its gate, and the time of that is over
 	stopRequested,    // a rollback hook, an operator, or the cancelled job
 	newRevision,      // the target changed: start over at weight 0
 	unchanged,        // the target runs what was promoted already

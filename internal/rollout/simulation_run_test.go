@@ -191,14 +191,21 @@ func (s *sim) checkEnd(st *Status, d *Decision) {
 			s.problem("halted with the traffic on a broken primary although the canary passed and is ready")
 		}
 	case Gated:
-		if !s.spec.GateHold || d.Next.GateSince.IsZero() && d.Next.Paused.IsZero() {
+		if !s.spec.GateHold || d.Next.GateSince.IsZero() && d.Next.Paused.IsZero() || d.Next.Suspended.IsZero() || !d.Next.Until.IsZero() {
 			s.problem("suspended at a gate that nobody asked for")
 		}
 	case Uninstalled:
 		if s.primary.exists || s.target.replicas == 0 || s.route.Canary != 100 {
 			s.problem("uninstalled, but target %+v and route %+v", s.target, s.route)
 		}
-	case Running, Initialised, Unchanged, Suspended, Superseded:
+	case Suspended:
+		if !s.spec.SuspendAtGate || d.Next.Gate == "" || d.Next.Gate == GroupGate || d.Next.Suspended.IsZero() || d.Next.Until.IsZero() != s.spec.GateHold {
+			s.problem("suspended at %q until %s", d.Next.Gate, d.Next.Until)
+		}
+		if s.route.Canary != d.Next.Weight {
+			s.problem("suspended with weight %d where %d is saved", s.route.Canary, d.Next.Weight)
+		}
+	case Running, Initialised, Unchanged, Superseded:
 	}
 }
 

@@ -70,6 +70,8 @@ func newSim(seed uint64, list []rule) *sim {
 		analysed: map[string]bool{}, faults: rnd.IntN(12),
 	}
 	s.spec = s.randomSpec()
+	own := rand.New(rand.NewPCG(seed, 8)) // what was added later leaves the older draws as they were
+	s.spec.SuspendAtGate, s.spec.SuspendAfter = own.IntN(3) == 0, time.Duration(own.IntN(4))*simInterval
 	s.target = simWorkload{exists: true, rev: s.newRevision(), replicas: 1, readyAt: s.now}
 	if rnd.IntN(4) > 0 { // most clusters have a primary already
 		s.primary = simWorkload{exists: true, rev: s.newRevision(), replicas: 1, readyAt: s.now}

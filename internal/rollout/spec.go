@@ -39,6 +39,8 @@ type Spec struct {
 	HoldOnCancel  bool              // a cancelled run leaves the traffic where it is, for the next run to go on
 	GateTimeout   time.Duration     // how long a gate, or missing data, is waited for; 0 has no end
 	GateHold      bool              // a gate that did not open in time suspends the rollout instead of rolling it back
+	SuspendAtGate bool              // a run does not wait for a closed gate to the end: it suspends the rollout, for another run
+	SuspendAfter  time.Duration     // how long it waits before it does
 	Group         bool              // the promotion waits for the group's other canaries
 	Revert        bool              // spec.revertOnDeletion: a deleted canary is uninstalled
 	Uninstall     bool              // the target gets its traffic back, and what was made for the canary goes away

@@ -62,6 +62,9 @@ type Status struct {
 	Held      bool            `json:"held,omitempty"`     // it was said that the gate is closed
 	Skip      bool            `json:"skip,omitempty"`     // people who may said to skip the remaining steps
 	Paused    time.Time       `json:"paused,omitzero"`    // since when somebody wants the rollout to stay at its weight
+	HeldSince time.Time       `json:"heldSince,omitzero"` // when this run was told so first
+	Suspended time.Time       `json:"suspended,omitzero"` // since when it stands still at its gate, with no run at work
+	Until     time.Time       `json:"until,omitzero"`     // when a suspended rollout is rolled back; zero: when somebody says so
 
 	Session  string `json:"session,omitempty"`  // value of the session cookie that keeps users on this canary
 	Previous string `json:"previous,omitempty"` // that of the rollout before, to be taken back from browsers
@@ -77,14 +80,15 @@ type Status struct {
 }
 
 // Begin prepares the saved status for a run that starts now. An unfinished rollout is taken up at its step, with a fresh
-// analysis window and a fresh deadline, since nobody watched in between. After a finished one the next starts over: a
+// analysis window and a fresh deadline, since nobody watched in between; a suspended one, too, and then its gate. After a finished one the next starts over: a
 // failed revision is retried. A halted one is looked at as if for the first time, so that its working canary keeps the
 // traffic until the primary works.
 func Begin(st Status, now time.Time) Status {
 	switch {
 	case !st.Phase.Terminal():
 		st.Taken, st.Paused = noTime, noTime
-		st.Window, st.Lost, st.Gate, st.Held, st.GateSince = noTime, false, "", false, noTime
+		st.Window, st.Lost = noTime, false
+		st = st.wake(now)
 		if !st.Moved.IsZero() {
 			st.Moved = now
 		}
