@@ -32,8 +32,11 @@ func (in *runInputs) policy() (policy, error) {
 		err = exit.err // all of them are told together
 	}
 	busy, busyErr := in.busyInputs.parse()
-	if p.busy = busy; err != nil || busyErr != nil {
-		return p, badInput(errors.Join(err, busyErr))
+	p.busy = busy
+	standing, standErr := in.suspendInputs.parse(&p)
+	p.standing = standing
+	if problems := errors.Join(err, busyErr, standErr, standing.fits(in)); problems != nil {
+		return p, badInput(problems)
 	}
 	return p, nil
 }

@@ -45,6 +45,7 @@ type drive struct {
 	begun      func()                // called when everything is checked and the lease is held; may be nil
 	leaseLimit time.Duration         // how long another run's lease is waited for; 0 is the usual
 	busy       kube.Busy             // what to do when another run is at work
+	standing   standing              // how it leaves closed gates
 	busyOnly   string                // the only run that is asked to stop; "" asks any
 	stopLimit  time.Duration         // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
 	id         string                // of this run; "" makes one
@@ -128,6 +129,8 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 			d.gated(people)
 		}
 	}
+	found := &finding{Journal: kube.NewJournal(d.client, d.canary)}
+	hooks.hooks = d.standing.over(hooks.hooks, d.asked(), found)
 	d.claiming(ctx)
 	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, d.claim(id)); err != nil {
 		return runner.Result{}, d.classify(err)
@@ -146,7 +149,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	run := &runner.Run{
 		Record: record,
 		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
-		Cluster: world, Journal: kube.NewJournal(d.client, d.canary), Analyst: d.judging(analyst), Fence: fence.lease,
+		Cluster: world, Journal: found, Analyst: d.judging(analyst), Fence: fence.lease,
 		Hooks: hooks.hooks, Reporters: d.loaded(slices.Concat(d.withView(view, fence), hooks.reporters, alerts)), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
 		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline, Nudge: voters.heard(), Yield: release,
 	}
@@ -164,7 +167,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		release()
 		err = kube.Forget(ctx, d.client, d.canary)
 	}
-	if err == nil && view != nil { // a rollout that is not over keeps it, since traffic may be on its way
+	if err == nil && view != nil && result.Snapshot.Status.Suspended.IsZero() { // a rollout that is not over keeps it, since traffic may be on its way
 		err = view.Free(context.WithoutCancel(ctx))
 	}
 	if err != nil {
@@ -189,6 +192,14 @@ func (d *drive) untilStarted(cancel context.CancelFunc) func() {
 		}
 	}()
 	return sync.OnceFunc(func() { close(done) })
+}
+
+// asked are the gates and hooks that the canary, or people, have a say in.
+func (d *drive) asked() []canary.HookType {
+	if d.approvals == nil {
+		return d.called
+	}
+	return slices.Concat(d.called, d.approvals.gates)
 }
 
 // claim is what the run demands of the lease.

@@ -118,7 +118,7 @@ type ending struct {
 }
 
 // leave says why a rollout needs no end, or nothing when it does.
-func (e *ending) leave(record *rollout.Record, expired bool) string {
+func (e *ending) leave(record *rollout.Record, expired bool, now time.Time) string {
 	url, mine := e.bulletin.ci.RunURL, e.before.id
 	switch {
 	case record.Status.Phase == "":
@@ -127,10 +127,21 @@ func (e *ending) leave(record *rollout.Record, expired bool) string {
 		return "the rollout is over: " + string(record.Status.Phase)
 	case !expired && mine != "" && record.ID != mine:
 		return "the rollout belongs to another run, " + record.ID
+	case !record.Status.Suspended.IsZero() && !(expired && record.Status.Lapsed(now)):
+		return "the rollout is " + asleep(&record.Status)
 	case !expired && url != "" && record.RunURL != "" && record.RunURL != url:
 		return "the rollout belongs to another job, " + record.RunURL
 	}
 	return ""
+}
+
+// asleep says where a suspended rollout stands, and until when.
+func asleep(st *rollout.Status) string {
+	text := fmt.Sprintf("suspended at %s with %d %% of the traffic on the canary", st.Gate, st.Weight)
+	if st.Until.IsZero() {
+		return text + ", until the next run"
+	}
+	return text + ", until " + st.Until.UTC().Format(time.RFC3339)
 }
 
 // owns reports whether a rollout is known to be of this very job, whose page on GitHub other jobs of the workflow share.
@@ -153,7 +164,7 @@ func (a *App) finalizeOne(ctx context.Context, in *finalizeInputs, e *ending) er
 	if err != nil {
 		return err
 	}
-	if why := e.leave(&record, in.Expired); why != "" {
+	if why := e.leave(&record, in.Expired, time.Now()); why != "" {
 		a.say(report.Clean(name+": nothing to finish: "+why) + "\n")
 		return nil
 	}

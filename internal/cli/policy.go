@@ -35,6 +35,7 @@ type policy struct {
 	settle                *time.Duration // nil: what the router is known to need
 	uninstall, groupGates bool
 	busy                  kube.Busy
+	standing              standing
 	approve               []canary.HookType // gates at which people approve
 }
 
@@ -99,6 +100,7 @@ func (p *policy) apply(s *rollout.Spec, known time.Duration) error {
 	if len(p.approve) > 0 {
 		s.Hooks = gate.HookTypes(s.Hooks, p.approve)
 	}
+	p.standing.apply(s)
 	if s.Settle = known; p.settle != nil {
 		s.Settle = *p.settle
 	}

@@ -82,7 +82,12 @@ func stateOf(s *report.Snapshot) forge.State {
 		return forge.Failure
 	case rollout.Cancelled:
 		return forge.Cancelled
-	case rollout.Superseded, rollout.Suspended:
+	case rollout.Suspended:
+		if !s.Status.Suspended.IsZero() { // at a gate, which waits for somebody
+			return forge.ActionRequired
+		}
+		return forge.Neutral
+	case rollout.Superseded:
 		return forge.Neutral
 	case rollout.Gated:
 		return forge.ActionRequired

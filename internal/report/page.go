@@ -157,9 +157,10 @@ func (p *page) symbol() string {
 	switch {
 	case p.failed():
 		return "❌"
-	case p.s.Outcome == rollout.Cancelled, p.s.Outcome == rollout.Superseded, p.s.Outcome == rollout.Suspended:
+	case p.s.Outcome == rollout.Cancelled, p.s.Outcome == rollout.Superseded,
+		p.s.Outcome == rollout.Suspended && p.s.Status.Suspended.IsZero():
 		return "🟡"
-	case p.s.Outcome == rollout.Gated, atGate(p.s):
+	case p.s.Outcome == rollout.Gated, p.s.Outcome == rollout.Suspended, atGate(p.s):
 		return "✋"
 	case p.s.Outcome != rollout.Running:
 		return "✅"

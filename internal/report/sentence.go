@@ -27,6 +27,9 @@ func Sentence(r Result) string {
 	case rollout.Unchanged:
 		return "Nothing to do: " + what + " was promoted already."
 	case rollout.Suspended:
+		if r.Reason == rollout.GateSuspended {
+			return fmt.Sprintf("Suspended with %s of the traffic on the canary: %s.", percent(r.Weight), why)
+		}
 		return "Suspended: spec.suspend of " + name(r.Namespace, r.Canary) + " is true; nothing was changed."
 	case rollout.Gated:
 		return fmt.Sprintf("Waiting with %s of the traffic on the canary: %s; the next run goes on from here.", percent(r.Weight), why)

@@ -97,7 +97,7 @@ var sentences = map[Code]string{
 	PauseEnded:        "the rollout goes on",
 	PauseExpired:      "paused for too long",
 	StepsSkipped:      "the remaining steps are skipped, as was asked for: promoting the ready canary",
-	GateSuspended:     "suspended at the gate; the next run of this revision goes on from here",
+	GateSuspended:     "the gate is closed; the next run of this revision goes on from here",
 	NoDataYet:         "waiting for data",
 	Probed:            "every check can be asked",
 	CanaryDeleted:     "the Canary was deleted; Kubernetes removes what it owned, the primary too",
