@@ -14,7 +14,7 @@ func (b *bulletin) approvable(out *approvals) error {
 	}
 	switch {
 	case b.github == nil:
-		return errors.New("approvals: poll needs a job of GitHub or GitLab with a token, and --forge auto, since the comments of the pull request are read")
+		return errors.New("approvals: it needs a job of GitHub or GitLab with a token, and --forge auto, since the run has to read its pull or merge request")
 	case b.ci.RepositoryID == 0:
 		return errors.New("approvals: the job does not say the number of its repository (GITHUB_REPOSITORY_ID)")
 	}

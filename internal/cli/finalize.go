@@ -79,13 +79,9 @@ func (a *App) finalize(ctx context.Context, in *finalizeInputs, args []string) e
 	if err != nil {
 		return err
 	}
-	client, err := a.connect(in.clusterInputs)
+	client, err := a.home(&set, in.clusterInputs)
 	if err != nil {
 		return err
-	}
-	set.DefaultNamespace(client.Namespace)
-	if err := set.Check(); err != nil {
-		return badInput(err)
 	}
 	canaries := set.Canaries
 	if len(args) > 0 {

@@ -28,13 +28,9 @@ const preflightLimit = time.Minute
 
 // lintCluster looks for everything that runs of the canaries will need, and prints one table of it. It writes nothing.
 func (a *App) lintCluster(ctx context.Context, in *lintInputs, set *canary.Set) error {
-	client, err := a.connect(in.clusterInputs)
+	client, err := a.home(set, in.clusterInputs)
 	if err != nil {
 		return err
-	}
-	set.DefaultNamespace(client.Namespace)
-	if err := set.Check(); err != nil {
-		return badInput(err)
 	}
 	var all []report.Requirement
 	for _, c := range set.Canaries {

@@ -95,16 +95,12 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) (problem er
 	if err != nil {
 		return err
 	}
-	client, err := a.connect(in.clusterInputs)
+	client, err := a.home(&set, in.clusterInputs)
 	if err != nil {
 		return err
 	}
 	if people != nil {
 		people.alone = len(set.Canaries) == 1 || len(args) > 0
-	}
-	set.DefaultNamespace(client.Namespace)
-	if err := set.Check(); err != nil {
-		return badInput(err)
 	}
 	if follows && len(args) == 0 && len(set.Canaries) > 1 {
 		return badInput(fmt.Errorf("driver: a run follows one canary and the files hold %d; name one", len(set.Canaries)))
@@ -228,6 +224,19 @@ func (a *App) connect(in clusterInputs) (*kube.Client, error) {
 		UserAgent: "penstock/" + a.Version,
 	})
 	if err != nil {
+		return nil, badInput(err)
+	}
+	return client, nil
+}
+
+// home connects to the cluster that the canaries are for. Its namespace is that of canaries that name none.
+func (a *App) home(set *canary.Set, in clusterInputs) (*kube.Client, error) {
+	client, err := a.connect(in)
+	if err != nil {
+		return nil, err
+	}
+	set.DefaultNamespace(client.Namespace)
+	if err := set.Check(); err != nil {
 		return nil, badInput(err)
 	}
 	return client, nil

@@ -77,14 +77,30 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 			tester.Mount(r)
 		}
 	}
-	l := listener(&quietListener{Listener: on, log: s.log, mount: mount})
-	if s.hooks.used() {
-		if l, err = a.receive(ctx, s, on, mount); err != nil {
-			return errors.Join(err, on.Close())
-		}
+	l, err := a.listens(ctx, s, server.Config{Listener: on, Log: s.log, Mount: mount, Linger: s.linger})
+	if err != nil {
+		return errors.Join(err, on.Close())
 	}
 	s.started(on.Addr())
 	return s.run(ctx, a.Stop, l)
+}
+
+// listener answers requests until ctx ends, and then those that are under way.
+type listener interface {
+	Run(ctx context.Context) error
+}
+
+// listens returns what answers the requests, with webhooks or without.
+func (a *App) listens(ctx context.Context, s *serving, config server.Config) (listener, error) {
+	if s.hooks.used() {
+		return a.receive(ctx, s, config)
+	}
+	config.NoWebhooks = true
+	quiet, err := server.New(config)
+	if err != nil {
+		return nil, badInput(err)
+	}
+	return quiet, nil
 }
 
 // started says what is served, and what is open to everybody.

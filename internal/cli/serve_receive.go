@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/approval"
@@ -64,7 +62,7 @@ func (l looker) Look(ctx context.Context, s server.Subject) error {
 }
 
 // receive prepares the server of webhooks. It looks into the cluster, so that what cannot work is said before it listens.
-func (a *App) receive(ctx context.Context, s *serving, on net.Listener, mount func(chi.Router)) (*reception, error) {
+func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*reception, error) {
 	if s.client == nil {
 		return nil, badInput(errors.New("data: decisions are written to the cluster, where the waiting jobs are; without one no webhook can be received"))
 	}
@@ -86,21 +84,18 @@ func (a *App) receive(ctx context.Context, s *serving, on net.Listener, mount fu
 		},
 		Clock: clock.RealClock{}, Warn: warn,
 	})
-	store := server.Store(s.file)
+	config.Store = s.file
 	if s.file == nil {
 		if err := s.client.Require(ctx, manifest.DeliveryNeeds(s.client.Namespace)); err != nil {
 			return nil, classify(err)
 		}
-		store = server.NewShared(kube.NewDeliveries(s.client, s.client.Namespace), clock.RealClock{})
+		config.Store = server.NewShared(kube.NewDeliveries(s.client, s.client.Namespace), clock.RealClock{})
 	}
-	config := server.Config{
-		Listener: on, AnyRepository: s.hooks.anyRepository, Store: store, Looker: looker{desk, notices}, Log: s.log, Mount: mount,
-		Grammar: approval.Grammar{Prefix: s.prefix},
-		GitHub:  server.GitHub{Secrets: secretsOf(s.hooks.github), Repositories: s.hooks.githubIDs},
-		GitLab: server.GitLab{
-			Tokens: secretsOf(s.hooks.gitlab), SigningKeys: secretsOf(s.hooks.gitlabSigning), Repositories: s.hooks.gitlabIDs,
-		},
-		Linger: s.linger,
+	config.Looker, config.Grammar = looker{desk, notices}, approval.Grammar{Prefix: s.prefix}
+	config.AnyRepository = s.hooks.anyRepository
+	config.GitHub = server.GitHub{Secrets: secretsOf(s.hooks.github), Repositories: s.hooks.githubIDs}
+	config.GitLab = server.GitLab{
+		Tokens: secretsOf(s.hooks.gitlab), SigningKeys: secretsOf(s.hooks.gitlabSigning), Repositories: s.hooks.gitlabIDs,
 	}
 	receiver, err := server.New(config)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,6 +68,7 @@ func (d *Desk) Look(ctx context.Context, of approval.Source) error {
 	m := d.matter(of)
 	m.looking.Lock()
 	defer m.looking.Unlock()
+	m.keep(notices)
 	var problems []error
 	for _, n := range notices {
 		t, err := m.tally(d, n)
@@ -97,8 +99,22 @@ func (d *Desk) forget(of approval.Source) {
 	delete(d.changes, of)
 }
 
+// tallied tells rollouts on one change apart.
+func tallied(n approval.Notice) string {
+	return n.Namespace + "/" + n.Canary + "/" + n.Gate.Rollout + "/" + n.Path
+}
+
+// keep forgets the rollouts that wait no more: a change that is rolled out again and again must not gather them.
+func (m *matter) keep(notices []approval.Notice) {
+	for key := range m.tallies {
+		if !slices.ContainsFunc(notices, func(n approval.Notice) bool { return tallied(n) == key }) {
+			delete(m.tallies, key)
+		}
+	}
+}
+
 func (m *matter) tally(d *Desk, n approval.Notice) (*Tally, error) {
-	key := n.Namespace + "/" + n.Canary + "/" + n.Gate.Rollout + "/" + n.Path
+	key := tallied(n)
 	t := m.tallies[key]
 	if t == nil {
 		change, err := d.Change(n)

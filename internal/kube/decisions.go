@@ -28,12 +28,21 @@ type Decisions struct {
 	canary *canary.Canary
 	live   *unstructured.Unstructured // as last read or written; nil when there is none
 	log    approval.Log
-	begun  bool                    // this run has looked whether a new log is due
-	owners []metav1.OwnerReference // of the log when it is made; nil: those of the canary
+	begun  bool // this run has looked whether a new log is due
 }
 
 // NewDecisions returns the decisions of a canary. It makes no request.
 func NewDecisions(c *Client, cn *canary.Canary) *Decisions { return &Decisions{client: c, canary: cn} }
+
+// decisionsOf returns the decisions of a notice's canary, for whoever is not its run: only that may begin a new log, since
+// the votes of a rollout may not move away.
+func (c *Client) decisionsOf(n approval.Notice) *Decisions {
+	cn := &canary.Canary{}
+	cn.Namespace, cn.Name = n.Namespace, n.Canary
+	d := NewDecisions(c, cn)
+	d.begun = true
+	return d
+}
 
 func (d *Decisions) name() string { return manifest.DecisionsName(d.canary) }
 
@@ -100,6 +109,20 @@ func logIn(live *unstructured.Unstructured) (text string, log approval.Log, err 
 	return text, log, nil
 }
 
+// owners are those of the canary. Whoever knows no more of it than its name finds them at the notice of its run; a log that
+// belongs to nobody is kept until somebody deletes it.
+func (d *Decisions) owners(ctx context.Context) []metav1.OwnerReference {
+	if known := owners(d.canary); known != nil {
+		return known
+	}
+	maps := d.client.dynamic.Resource(configMapGVR).Namespace(d.canary.Namespace)
+	notice, err := maps.Get(ctx, manifest.GateName(d.canary), metav1.GetOptions{})
+	if err != nil {
+		return nil
+	}
+	return notice.GetOwnerReferences()
+}
+
 func (d *Decisions) write(ctx context.Context, log approval.Log) error {
 	body, err := json.Marshal(log)
 	if err != nil {
@@ -109,10 +132,7 @@ func (d *Decisions) write(ctx context.Context, log approval.Log) error {
 	if d.live == nil {
 		object := d.canary.RefOf(configMapGVR, "ConfigMap", d.name()).New()
 		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager})
-		object.SetOwnerReferences(d.owners)
-		if d.owners == nil {
-			object.SetOwnerReferences(owners(d.canary))
-		}
+		object.SetOwnerReferences(d.owners(ctx))
 		object.Object["data"] = map[string]any{decisionsKey: string(body)}
 		_, err = maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
 		return err

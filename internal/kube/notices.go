@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/penstock-dev/penstock/internal/approval"
-	"github.com/penstock-dev/penstock/internal/canary"
 )
 
 // Notices knows all rollouts of some namespaces at whose gates people approve. It is kept up to date by a watch.
@@ -20,16 +19,10 @@ type Notices struct {
 	warn       func(error)
 
 	mu      sync.Mutex
-	found   map[string]notice // by namespace/name of the ConfigMap
-	pending map[string]bool   // namespaces that were not listed yet
-	synced  chan struct{}     // closed when all were
-	changed chan struct{}     // holds one token when there is something new
-}
-
-// notice is one ConfigMap of a notice.
-type notice struct {
-	approval.Notice
-	owners []metav1.OwnerReference // of the canary, for what is written beside it
+	found   map[string]approval.Notice // by namespace/name of the ConfigMap
+	pending map[string]bool            // namespaces that were not listed yet
+	synced  chan struct{}              // closed when all were
+	changed chan struct{}              // holds one token when there is something new
 }
 
 // NewNotices returns the notices of these namespaces, or of all when one of them is empty. warn is told what cannot be
@@ -39,7 +32,7 @@ func NewNotices(c *Client, namespaces []string, warn func(error)) *Notices {
 		namespaces = []string{""}
 	}
 	n := &Notices{
-		client: c, namespaces: namespaces, warn: warn, found: map[string]notice{}, pending: map[string]bool{},
+		client: c, namespaces: namespaces, warn: warn, found: map[string]approval.Notice{}, pending: map[string]bool{},
 		synced: make(chan struct{}), changed: make(chan struct{}, 1),
 	}
 	for _, ns := range namespaces {
@@ -82,8 +75,8 @@ func (n *Notices) where(keep func(approval.Notice) bool) []approval.Notice {
 	defer n.mu.Unlock()
 	var list []approval.Notice
 	for _, o := range n.found {
-		if keep(o.Notice) {
-			list = append(list, o.Notice)
+		if keep(o) {
+			list = append(list, o)
 		}
 	}
 	slices.SortFunc(list, func(a, b approval.Notice) int {
@@ -93,20 +86,7 @@ func (n *Notices) where(keep func(approval.Notice) bool) []approval.Notice {
 }
 
 // Decisions returns the decisions of a notice's canary, to be written.
-func (n *Notices) Decisions(of approval.Notice) *Decisions {
-	cn := &canary.Canary{}
-	cn.Namespace, cn.Name = of.Namespace, of.Canary
-	d := NewDecisions(n.client, cn)
-	d.begun = true // only the run itself may begin a new log: the votes of this rollout may not move away
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, o := range n.found {
-		if o.Namespace == of.Namespace && o.Canary == of.Canary {
-			d.owners = o.owners
-		}
-	}
-	return d
-}
+func (n *Notices) Decisions(of approval.Notice) *Decisions { return n.client.decisionsOf(of) }
 
 func (n *Notices) failed(err error) {
 	if n.warn != nil {
@@ -124,7 +104,7 @@ func (n *Notices) put(object *unstructured.Unstructured) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.found[nameOf(object)] = notice{read, object.GetOwnerReferences()}
+	n.found[nameOf(object)] = read
 	n.signal()
 }
 

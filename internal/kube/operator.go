@@ -45,14 +45,12 @@ func (c *Client) WhoAmI(ctx context.Context) (string, error) {
 }
 
 // Say enters what an operator says in the decisions of a canary, where its run hears it. It returns the decision that was
-// made of it. A log that is new belongs to whom the notice belongs.
+// made of it.
 func (c *Client) Say(ctx context.Context, n approval.Notice, o approval.Operator) (approval.Decision, approval.Log, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	notices := NewNotices(c, []string{n.Namespace}, nil)
-	ledger := notices.Decisions(n)
 	event := approval.EventOf(n, o)
-	log, err := ledger.Update(ctx, func(l approval.Log) approval.Log { return approval.Reduce(l, n.Gate, n.Policy, event) })
+	log, err := c.decisionsOf(n).Update(ctx, func(l approval.Log) approval.Log { return approval.Reduce(l, n.Gate, n.Policy, event) })
 	if err != nil {
 		if permanent(err) {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)

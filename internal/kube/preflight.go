@@ -31,7 +31,17 @@ func (w *World) Permissions() []Permission {
 func (w *World) Preflight(ctx context.Context) error { return w.require(ctx, w.Permissions()) }
 
 func (w *World) require(ctx context.Context, permissions []Permission) error {
-	all, err := w.client.granted(ctx, permissions)
+	return w.client.require(ctx, permissions, errors.New("`penstock render rbac` prints the role that grants what a run needs"))
+}
+
+// Require asks whether a server may do what it needs. Every missing permission is named.
+func (c *Client) Require(ctx context.Context, needs []manifest.Need) error {
+	return c.require(ctx, manifest.Permissions(needs), errors.New("`penstock render server` prints the roles that grant what a server needs"))
+}
+
+// require names every permission that is missing, and then what helps.
+func (c *Client) require(ctx context.Context, permissions []Permission, helps error) error {
+	all, err := c.granted(ctx, permissions)
 	if err != nil {
 		return err
 	}
@@ -41,31 +51,10 @@ func (w *World) require(ctx context.Context, permissions []Permission) error {
 			missing = append(missing, fmt.Errorf("no permission to %s%s", all[i].Permission, all[i].Why))
 		}
 	}
-	if len(missing) > 0 {
-		missing = append(missing, errors.New("`penstock render rbac` prints the role that grants what a run needs"))
-		return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(missing...))
+	if len(missing) == 0 {
+		return nil
 	}
-	return nil
-}
-
-// Require asks whether a server may do what it needs. Every missing permission is named.
-func (c *Client) Require(ctx context.Context, needs []manifest.Need) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	var missing []error
-	for _, p := range manifest.Permissions(needs) {
-		allowed, why, err := c.allowed(ctx, p)
-		if err != nil {
-			return fmt.Errorf("ask the cluster at %s for permissions: %w", c.Host, err)
-		}
-		if !allowed {
-			missing = append(missing, fmt.Errorf("no permission to %s%s", p, why))
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(missing...))
-	}
-	return nil
+	return fmt.Errorf("%w:\n%w", ErrRefused, errors.Join(append(missing, helps)...))
 }
 
 // grants reports whether a rule grants a permission to every object that it is needed for.

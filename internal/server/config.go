@@ -35,6 +35,7 @@ type Config struct {
 	Listener      net.Listener // instead of the address, when there is one already
 	GitHub        GitHub
 	GitLab        GitLab
+	NoWebhooks    bool             // serves only the routes that Mount adds: no secret, Store or Looker is needed
 	AnyRepository bool             // lets every repository send that knows a secret
 	Grammar       approval.Grammar // which comments mean to be commands
 	Store         Store
@@ -67,16 +68,20 @@ func (c Config) Check() error {
 			problems = append(problems, err)
 		}
 	}
-	c.checkSecrets(add)
-	c.checkRepositories(add)
+	if c.NoWebhooks {
+		c.checkQuiet(add)
+	} else {
+		c.checkSecrets(add)
+		c.checkRepositories(add)
+		if c.Store == nil {
+			add("store: there is none; deliveries must outlive the process")
+		}
+		if c.Looker == nil {
+			add("looker: there is none")
+		}
+	}
 	if _, err := approval.ParsePrefix(c.Grammar.Prefix); err != nil {
 		problems = append(problems, err)
-	}
-	if c.Store == nil {
-		add("store: there is none; deliveries must outlive the process")
-	}
-	if c.Looker == nil {
-		add("looker: there is none")
 	}
 	if c.Log == nil {
 		add("log: there is none")
@@ -93,6 +98,16 @@ func (c Config) Check() error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// checkQuiet is for a server that receives no webhooks: a secret would make somebody believe that it does.
+func (c Config) checkQuiet(add func(string, ...any)) {
+	if len(c.GitHub.Secrets) > 0 || c.GitLab.used() {
+		add("secrets: some are given, and no webhooks are received")
+	}
+	if c.Mount == nil {
+		add("routes: there are none, and no webhooks are received")
+	}
 }
 
 // checkAddress wants a host, which may be empty, and a port by number.

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/go-chi/chi/v5"
 )
 
 func TestASampleConfigurationIsFine(t *testing.T) {
@@ -39,6 +42,26 @@ func TestEveryProblemOfAConfigurationIsListed(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "plain") {
 		t.Errorf("tells a secret: %v", err)
+	}
+}
+
+func TestAServerWithoutWebhooksNeedsOnlyRoutes(t *testing.T) {
+	t.Parallel()
+	quiet := func() Config {
+		return Config{Address: ":8080", NoWebhooks: true, Mount: func(chi.Router) {}, Log: slog.New(slog.DiscardHandler)}
+	}
+	if err := quiet().Check(); err != nil {
+		t.Error(err)
+	}
+	for want, change := range map[string]func(*Config){
+		"secrets: some are given": func(c *Config) { c.GitHub.Secrets = []Secret{"s3cret"} },
+		"routes: there are none":  func(c *Config) { c.Mount = nil },
+	} {
+		c := quiet()
+		change(&c)
+		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
 	}
 }
 

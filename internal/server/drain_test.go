@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/penstock-dev/penstock/internal/approval"
 )
 
@@ -229,4 +230,52 @@ func TestAFloodIsTurnedAwayBeforeItIsRead(t *testing.T) {
 		}
 		r.deliver(fromGitHub(issueComment, "later", comment(999, approve)), http.StatusAccepted)
 	})
+}
+
+// What is mounted is waited for like a delivery, and not for ever, also where no webhooks are received.
+func TestStoppingWaitsForMountedRoutes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		takes, ends time.Duration
+		answered    bool
+	}{
+		"short": {6 * time.Second, 6 * time.Second, true},
+		"long":  {time.Hour, DefaultDrainTimeout, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				config := sampleConfig()
+				config.NoWebhooks, config.GitHub, config.GitLab, config.Store, config.Looker = true, GitHub{}, GitLab{}, nil, nil
+				config.Mount = func(r chi.Router) {
+					r.Get("/work", func(http.ResponseWriter, *http.Request) { <-time.After(tt.takes) })
+				}
+				r := run(t, config)
+				synctest.Wait()
+				if ready, hooks := r.get("/readyz"), r.get("/webhooks/github"); ready != 200 || hooks != 404 {
+					t.Errorf("ready %d, webhooks %d", ready, hooks)
+				}
+				answered := make(chan bool, 1)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://penstock/work", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() {
+					status, err := r.do(req) // an error means that the connection was cut
+					answered <- err == nil && status == http.StatusOK
+				}()
+				synctest.Wait()
+				began := time.Now()
+				r.cancel()
+				// Shutdown looks now and then whether connections have become idle, up to half a second apart.
+				if err := <-r.ended; err != nil || time.Since(began).Round(time.Second) != tt.ends {
+					t.Errorf("ended after %s: %v", time.Since(began), err)
+				}
+				if got := <-answered; got != tt.answered {
+					t.Errorf("answered is %t", got)
+				}
+				<-time.After(tt.takes) // until the handler is over
+			})
+		})
+	}
 }

@@ -25,7 +25,7 @@ const (
 	stopTimeout   = 3 * time.Second // of looks whose context has ended: one may be marking its change as done
 )
 
-// Server receives webhooks and looks at the changes that they are about.
+// Server receives webhooks and looks at the changes that they are about, and serves the routes that are mounted beside.
 type Server struct {
 	config   Config
 	clock    clock.WithTicker
@@ -123,8 +123,12 @@ func (s *Server) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(looks) // not of ctx: what comes while it lingers is looked at
 	defer stopWork()
 	var working sync.WaitGroup
-	working.Go(func() { s.sweep(work) })
-	working.Go(func() { s.dispatch(work, looks) })
+	if s.config.NoWebhooks {
+		s.loaded.Store(true)
+	} else {
+		working.Go(func() { s.sweep(work) })
+		working.Go(func() { s.dispatch(work, looks) })
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	s.log.Info("listening", "address", listener.Addr().String())
