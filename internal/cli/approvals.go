@@ -222,8 +222,12 @@ func (ap *approvals) listen(ctx context.Context, d *drive, f *fence, people *gat
 	defer cancel()
 	for {
 		_, known, err := v.decided.Log()
-		if known && err == nil {
+		switch {
+		case known && err == nil:
 			return v, nil
+		case known: // it can be read, and makes no sense: waiting does not help
+			v.stop()
+			return nil, classify(err)
 		}
 		select {
 		case <-v.decided.Changed():

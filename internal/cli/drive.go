@@ -85,54 +85,13 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	defer world.Stop()
 	defer cancel()
 	view.Track(world)
-	closeWay, err := d.openWay()
+	crew, err := d.gather(ctx, world, fence)
 	if err != nil {
 		return runner.Result{}, err
 	}
-	defer closeWay()
-	closeLoad, err := d.openLoad(ctx)
-	if err != nil {
-		return runner.Result{}, err
-	}
-	defer closeLoad()
-	analyst, err := d.analyst(world)
-	if err != nil {
-		return runner.Result{}, err
-	}
-	defer analyst.Close()
-	hooks, err := d.webhooks(world.TrackedConfigs)
-	if err != nil {
-		return runner.Result{}, err
-	}
-	defer hooks.close()
-	alerts, closeAlerts, err := d.alerting()
-	if err != nil {
-		return runner.Result{}, err
-	}
-	defer closeAlerts()
-	if d.checked != nil {
-		if err := d.checked(ctx); err != nil {
-			return runner.Result{}, err
-		}
-	}
-	id := cmp.Or(d.id, runID())
-	record := rollout.Record{ID: id, Target: d.canary.Spec.TargetRef.Name, Image: world.Image(d.images), RunURL: d.runURL, Commit: d.commit}
-	var voters *voting
-	if d.approvals != nil {
-		people := d.approvals.over(d, id, hooks.hooks)
-		hooks.hooks, record.ApprovalPolicy = people, d.approvals.policy.Hash()
-		if voters, err = d.approvals.listen(ctx, d, fence, people); err != nil {
-			return runner.Result{}, err
-		}
-		defer voters.stop()
-		if d.gated != nil {
-			d.gated(people)
-		}
-	}
-	found := &finding{Journal: kube.NewJournal(d.client, d.canary)}
-	hooks.hooks = d.standing.over(hooks.hooks, d.asked(), found)
+	defer crew.close()
 	d.claiming(ctx)
-	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, d.claim(id)); err != nil {
+	if fence.lease, err = kube.Acquire(ctx, d.client, d.canary, d.claim(crew.record.ID)); err != nil {
 		return runner.Result{}, d.classify(err)
 	}
 	release := sync.OnceFunc(fence.lease.Release)
@@ -147,11 +106,11 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		d.begun()
 	}
 	run := &runner.Run{
-		Record: record,
-		Spec:   d.spec, Images: d.images, Snapshot: d.snapshot(),
-		Cluster: world, Journal: found, Analyst: d.judging(analyst), Fence: fence.lease,
-		Hooks: hooks.hooks, Reporters: d.loaded(slices.Concat(d.withView(view, fence), hooks.reporters, alerts)), Clock: d.clock, Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused,
-		Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)), GiveUp: d.spec.Deadline, Nudge: voters.heard(), Yield: release,
+		Record: crew.record, Spec: d.spec, Images: d.images, Snapshot: d.snapshot(),
+		Cluster: world, Journal: crew.journal, Analyst: d.judging(crew.analyst), Fence: fence.lease, Hooks: crew.hooks,
+		Reporters: d.loaded(slices.Concat(d.withView(view, fence), crew.reporters)), Clock: d.clock,
+		Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused, Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)),
+		GiveUp: d.spec.Deadline, Nudge: crew.voters.heard(), Yield: release,
 	}
 	if d.join != nil {
 		leave, err := d.join(ctx, run)
@@ -161,12 +120,17 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		defer leave()
 	}
 	result, err := run.Do(ctx)
-	voters.close(context.WithoutCancel(ctx))
+	crew.voters.close(context.WithoutCancel(ctx))
 	d.unload(&result)
 	if err == nil && result.Outcome == rollout.Uninstalled {
 		release()
 		err = kube.Forget(ctx, d.client, d.canary)
 	}
+	return d.concluded(ctx, view, result, err)
+}
+
+// concluded frees the Canary object, and says what a result means that its outcome alone does not tell.
+func (d *drive) concluded(ctx context.Context, view *kube.View, result runner.Result, err error) (runner.Result, error) {
 	if err == nil && view != nil && result.Snapshot.Status.Suspended.IsZero() { // a rollout that is not over keeps it, since traffic may be on its way
 		err = view.Free(context.WithoutCancel(ctx))
 	}
