@@ -179,6 +179,9 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	if err != nil {
 		return nil, err
 	}
+	if err := in.addTo(c); err != nil {
+		return nil, err
+	}
 	p, err := compile(c, planInputs{
 		provider: in.Provider, metricsServer: in.MetricsServer, policy: of.policy, templates: templates, providers: providers,
 		comparisons: set.ComparisonsOf(c), loadShell: in.LoadShell,

@@ -42,6 +42,10 @@ var addresses = map[string]map[string]notify.Credentials{
 		"webhook": {Address: "https://hooks.slack.com/services/T0/B0/s3cr3t-t0ken"},
 		"bot":     {Address: "https://slack.com/api/chat.postMessage", Token: "xoxb-s3cr3t-t0ken\n"},
 	},
+	"webhook": {
+		"open":  {Address: "https://events.example.com/penstock?key=s3cr3t-t0ken"},
+		"token": {Address: "https://events.example.com/penstock", Token: "s3cr3t-t0ken"},
+	},
 }
 
 // hostile is text that means something to one platform or another.

@@ -40,6 +40,7 @@ var limits = map[string]sizes{
 	"discord": {texts: map[string]int{"title": 256, "description": 2000, "name": 256, "value": 1024, "username": 80},
 		lists: map[string]int{"embeds": 1, "fields": 25}, bytes: 50_000},
 	"msteams": {texts: map[string]int{"title": 100}, lists: map[string]int{"actions": 6, "potentialAction": 4, "sections": 10}, bytes: 28_000},
+	"webhook": {texts: map[string]int{"title": 200, "subject": 200, "text": 16_000}, lists: map[string]int{"fields": 30, "links": 10}, bytes: 64 << 10},
 	"gchat":   {texts: map[string]int{"title": 200, "topLabel": 100, "threadKey": 4000}, lists: map[string]int{"widgets": 100, "buttons": 6, "cardsV2": 1}, bytes: 32_000},
 }
 

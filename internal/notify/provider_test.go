@@ -16,7 +16,7 @@ import (
 func TestAnUnknownTypeIsAnErrorThatListsTheKnownOnes(t *testing.T) {
 	t.Parallel()
 	_, err := notify.For("pager")
-	const want = `alert provider type "pager" is not supported; supported are discord, gchat, msteams, rocket, slack`
+	const want = `alert provider type "pager" is not supported; supported are discord, gchat, msteams, rocket, slack, webhook`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -91,11 +91,11 @@ func TestABotOfSlackNeedsNoAddress(t *testing.T) {
 	}
 }
 
-func TestATokenIsSentToSlackOnly(t *testing.T) {
+func TestATokenIsSentToWhoeverTakesOneOnly(t *testing.T) {
 	t.Parallel()
 	for _, name := range notify.List() {
 		request := render(t, name, notify.Credentials{Address: "https://example.com/hook", Token: "xoxb-1"}, alerts["promoted"])
-		if _, sent := request.Header["Authorization"]; sent != (name == "slack") {
+		if _, sent := request.Header["Authorization"]; sent != (name == "slack" || name == "webhook") {
 			t.Errorf("%s: a token was sent: %t", name, sent)
 		}
 	}

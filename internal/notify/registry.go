@@ -26,6 +26,7 @@ var providers = map[string]Provider{
 	"msteams": msteams,
 	"rocket":  rocket,
 	"slack":   slack,
+	"webhook": webhook,
 }
 
 // For returns the codec of a type of AlertProvider. An unknown type is an error that lists the known ones.

@@ -85,7 +85,7 @@ func TestEveryProblemOfTheAlertsIsListedAndHoldsUpNoOther(t *testing.T) {
 	want := []string{
 		`spec.analysis.alerts[0].providerRef: alert "missing": there is no AlertProvider "missing" in namespace "test"`,
 		`spec.analysis.alerts[1].severity: alert "pager": "loud" is not one of info, warn, error`,
-		`spec.analysis.alerts[1].providerRef: alert "pager": AlertProvider "pager": spec.type: alert provider type "pager" is not supported; supported are discord, gchat, msteams, rocket, slack`,
+		`spec.analysis.alerts[1].providerRef: alert "pager": AlertProvider "pager": spec.type: alert provider type "pager" is not supported; supported are discord, gchat, msteams, rocket, slack, webhook`,
 		`spec.analysis.alerts[2].providerRef: alert "nowhere": AlertProvider "nowhere": spec.address: the alert provider has no address`,
 		`spec.analysis.alerts[4].providerRef: alert "elsewhere": AlertProvider "elsewhere": spec.address: the alert provider's address (hidden) is not an http:// or https:// URL`,
 		`spec.analysis.alerts[5].providerRef: alert "nameless": AlertProvider "nameless": spec.secretRef.name: missing`,
