@@ -26,8 +26,8 @@ type loadInputs struct {
 }
 
 const (
-	loadClose   = 3 * time.Second // for requests that are under way at the end of a run
-	loadAnswers = time.Hour       // the most that a smoke test may take; it says for itself how long
+	loadClose   = time.Second // for requests that are under way at the end of a run
+	loadAnswers = time.Hour   // the most that a smoke test may take; it says for itself how long
 )
 
 // loads makes the load of a run, and does its tests.

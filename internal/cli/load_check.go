@@ -76,6 +76,14 @@ func (d *drive) openLoad(ctx context.Context) (closeLoad func(), err error) {
 		cancel()
 		return func() {}, err
 	}
+	windows := d.loads.windows
+	go func() { // a run that is stopped has seconds to reach its end, and none for load
+		select {
+		case <-d.stop:
+			windows.Stop()
+		case <-ctx.Done():
+		}
+	}()
 	return func() {
 		d.loads.windows.Close(loadClose)
 		cancel()

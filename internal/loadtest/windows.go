@@ -147,16 +147,23 @@ func (w *Windows) Measured() []Measured {
 	return all
 }
 
+// Stop ends all load and waits for none of it.
+func (w *Windows) Stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, one := range w.current {
+		one.stop(ErrEnough)
+	}
+}
+
 // Close ends all load, and lets none begin any more. It waits until requests that are under way have ended, but no longer
 // than limit.
 func (w *Windows) Close(limit time.Duration) {
+	w.Stop()
 	w.mu.Lock()
-	w.closed = true
 	running := slices.Clone(w.current)
 	w.mu.Unlock()
-	for _, one := range running {
-		one.stop(ErrEnough)
-	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for _, one := range running {
