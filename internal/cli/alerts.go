@@ -43,7 +43,7 @@ func (d *drive) alerting() (reporters []runner.Reporter, closeAll func(), err er
 	var all []*gate.Alerts
 	for _, route := range d.alerts {
 		alerts, err := gate.NewAlerts(gate.AlertConfig{
-			Canary: d.canary, Route: route, Clock: d.clock, Version: d.version, RunURL: d.runURL, Secret: d.client.Secret, Failed: d.warn,
+			Canary: d.canary, Route: route, Clock: d.clock, Version: d.version, RunURL: d.runURL, Secret: d.secret, Failed: d.warn,
 			Through: d.through,
 		})
 		if err != nil {

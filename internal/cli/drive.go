@@ -51,6 +51,7 @@ type drive struct {
 	id         string                // of this run; "" makes one
 	runURL     string                // of the CI job; empty when there is none
 	commit     string                // that the job is for
+	mask       *masker               // told of secrets; nil keeps them to itself
 	warn       func(error)           // told of what goes wrong beside the rollout; nil keeps it to itself
 	approvals  *approvals            // nil: nobody has to approve
 	gated      func(*gate.Approvals) // told of them, to show the gate; may be nil
@@ -314,7 +315,7 @@ func (d *drive) analyst(world *kube.World) (*analysis.Analyst, error) {
 		return nil, d.classify(err)
 	}
 	a, err := analysis.New(analysis.Config{
-		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.client.Credentials, Interval: d.spec.Interval,
+		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.credentials, Interval: d.spec.Interval,
 		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout), Revision: world.Revision,
 		Cluster: &analysis.Cluster{Address: address, Client: client}, Through: d.through, Run: d.itself(),
 	})

@@ -61,7 +61,8 @@ const patience = time.Second
 // Plain writes one line per decision. A wait for pods or for the router changes its words many times a second: what lasts
 // shorter than patience gets no line, and what lasts longer gets one line per patience at most, with its latest words.
 type Plain struct {
-	w io.Writer
+	w     io.Writer
+	parts chapters // of the log of a CI job
 
 	mu      sync.Mutex
 	prev    report.Snapshot // the last one that was written
@@ -87,9 +88,12 @@ func (p *Plain) Send(s report.Snapshot) {
 	p.write(s)
 }
 
-// Close writes what is still pending: the last words of a wait that a run ended in.
+// Close writes what is still pending: the last words of a wait that a run ended in. Calling it again is harmless.
 func (p *Plain) Close() error {
 	p.flush()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parts.end()
 	return nil
 }
 
@@ -119,6 +123,7 @@ func (p *Plain) seen(s report.Snapshot) {
 
 func (p *Plain) write(s report.Snapshot) {
 	if line := report.Line(p.prev, s); line != "" {
+		p.parts.turn(s)
 		_, _ = io.WriteString(p.w, line+"\n")
 	}
 	p.prev = s

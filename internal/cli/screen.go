@@ -15,13 +15,16 @@ type view interface {
 	Close() error
 }
 
-// screen is standard error: a live frame on a terminal, else one line per decision.
+// screen is standard error: a live frame on a terminal, else one line per decision, which CI
+// folds by step.
 func (a *App) screen(c clock.PassiveClock) view {
 	s := ScreenOf(a.Stderr, a.Getenv)
 	if s.Live {
 		return NewLive(a.Stderr, s.Look, c.Now)
 	}
-	return NewPlain(a.Stderr)
+	plain := NewPlain(a.Stderr)
+	plain.parts.to = a.folder(c)
+	return plain
 }
 
 // screenReporter shows each decision of a run.

@@ -37,6 +37,15 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// expandFile puts the values of the script's variables into a file: "expand canary.yaml".
+func expandFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expand FILE")
+	}
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
 // jsonDocument demands that a file, or stdout, holds one JSON document, and that its fields have the values:
 // "json stdout outcome=promoted steps.0.weight=10". A field without a value has to be there.
 func jsonDocument(ts *testscript.TestScript, neg bool, args []string) {

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 	maps.Copy(commands, forgeCommands())
 	maps.Copy(commands, serveCommands())
 	commands["exits"] = exits
+	commands["expand"] = expandFile
 	commands["step"] = actionStep
 	commands["json"] = jsonDocument
 	commands["eventually"] = eventually

@@ -20,6 +20,9 @@ const (
 	// annotationLimit is where the runner cuts the text of an annotation.
 	annotationLimit = 4096
 
+	// shortestSecret is what is worth masking, in bytes.
+	shortestSecret = 4
+
 	// delimiter ends a value in the files of outputs and state. It is fixed in the library, so that a value which
 	// holds it could set further outputs.
 	delimiter = "_GitHubActionsFileCommandDelimeter_"
@@ -101,11 +104,12 @@ func (a *Actions) AddSummary(markdown string) error {
 	return nil
 }
 
-// Mask hides a secret in the log. Each line of it is masked, because the runner looks at one line at a time.
+// Mask hides a secret in the log. Each line of it is masked, because the runner looks at one line at a time; one of fewer
+// than four bytes is not.
 func (a *Actions) Mask(secret string) error {
 	for l := range strings.Lines(strings.ReplaceAll(secret, "\r", "\n")) {
-		if l = strings.TrimSpace(l); l == "" {
-			continue // masking nothing would mask everything
+		if l = strings.TrimSpace(l); len(l) < shortestSecret {
+			continue // masking nothing would mask everything, and masking "1" every number with it
 		}
 		if err := safely(func() { a.action.AddMask(l) }); err != nil {
 			return fmt.Errorf("mask a secret: %w", err)

@@ -110,7 +110,7 @@ func TestALogThatCannotBeWrittenIsAnErrorAndNoPanic(t *testing.T) {
 	none := func(string) string { return "" }
 	a := NewActions(&brokenWriter{}, none)
 	for what, err := range map[string]error{
-		"Group": a.Group("x"), "EndGroup": a.EndGroup(), "Mask": a.Mask("x"),
+		"Group": a.Group("x"), "EndGroup": a.EndGroup(), "Mask": a.Mask("secret"),
 		"Annotate": a.Annotate(Annotation{Severity: Notice}),
 		"Raw":      a.Raw(func(io.Writer) error { return nil }),
 		"Raw end":  NewActions(&brokenWriter{left: 1}, none).Raw(func(io.Writer) error { return nil }),
@@ -145,7 +145,7 @@ func TestTheJobSummaryNeverGetsTooLongToBeShown(t *testing.T) {
 func TestEveryLineOfASecretIsMaskedAndNothingIsNot(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
-	if err := r.actions.Mask("line one\r\n\n  line two\n"); err != nil {
+	if err := r.actions.Mask("line one\r\n\n  line two\n1\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.actions.Mask(" \n"); err != nil {

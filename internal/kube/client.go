@@ -128,3 +128,15 @@ func (c *Client) HTTP() (*http.Client, string, error) {
 	}
 	return client, server.String(), nil
 }
+
+// Secrets are the parts of the configuration that nobody may read in a log. A token that a plugin fetches is not among
+// them, as it is not known before the first request.
+func (c *Client) Secrets() []string {
+	var all []string
+	for _, secret := range []string{c.config.BearerToken, c.config.Password, string(c.config.KeyData)} {
+		if secret != "" {
+			all = append(all, secret)
+		}
+	}
+	return all
+}
