@@ -195,7 +195,7 @@ func TestATenStepRolloutNeedsFewRequests(t *testing.T) {
 		}
 		p.Publish(end(Success))
 		noWarnings(t, p.Close(within(t, 5*time.Second)))
-		if n := f.count(""); n > 60 || n < 30 {
+		if n := f.count(""); n > 60 || n < 51 {
 			t.Errorf("%d requests, want at most 60, and at least enough to follow the rollout", n)
 		}
 		if f.checks[0].Conclusion != "success" || !strings.HasSuffix(f.comments["7"][0].Body, "the end") {
@@ -204,6 +204,7 @@ func TestATenStepRolloutNeedsFewRequests(t *testing.T) {
 		if got := f.deployments[0].statuses; len(got) != 2 || got[0].State != "in_progress" || got[1].State != "success" {
 			t.Errorf("deployment statuses: %+v", got)
 		}
+		DocumentedCost(t, "../../docs/github.md", f.count(""))
 	})
 }
 
