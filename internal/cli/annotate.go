@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,11 +28,29 @@ func (a *App) annotate(code int, text string) {
 			continue
 		}
 		shown++
-		n := forge.Annotation{Severity: forge.Problem, Title: annotationTitle, File: m[1], Message: m[3]}
+		n := forge.Annotation{Severity: forge.Problem, Title: annotationTitle, File: a.inRepository(m[1]), Message: m[3]}
 		n.Line, _ = strconv.Atoi(m[2])
 		_ = actions.Annotate(n) // what cannot be annotated is in the log
 	}
 	if shown == 0 {
 		_ = actions.Annotate(forge.Annotation{Severity: forge.Problem, Title: annotationTitle, Message: text})
 	}
+}
+
+// inRepository is a path as GitHub knows it: from the root of the checkout, wherever the job stands. What is elsewhere stays
+// as it is.
+func (a *App) inRepository(path string) string {
+	workspace := a.Getenv("GITHUB_WORKSPACE")
+	if workspace == "" {
+		return path
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	inside, err := filepath.Rel(workspace, absolute)
+	if err != nil || !filepath.IsLocal(inside) {
+		return path
+	}
+	return filepath.ToSlash(inside)
 }

@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 	commands["exits"] = exits
 	commands["expand"] = expandFile
 	commands["step"] = actionStep
+	commands["container"] = container
 	commands["json"] = jsonDocument
 	commands["eventually"] = eventually
 	testscript.Run(t, testscript.Params{
