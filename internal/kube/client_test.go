@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,24 @@ func TestAClusterIsFoundAsKubectlFindsIt(t *testing.T) {
 	}
 	if _, err := New(&rest.Config{Host: "https://a:b:c"}, "shop"); err == nil {
 		t.Error("a host that is none")
+	}
+}
+
+func TestTheSecretsOfTheConfigurationAreKnown(t *testing.T) {
+	t.Parallel()
+	c, err := Connect(Options{KubeconfigData: kubeconfig})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Secrets(); !slices.Equal(got, []string{"secret"}) {
+		t.Errorf("%q, want the token alone", got)
+	}
+	c, err = New(&rest.Config{Host: "https://a.example", Username: "me", Password: "hunter2"}, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Secrets(); !slices.Equal(got, []string{"hunter2"}) {
+		t.Errorf("%q, want the password alone", got)
 	}
 }
 

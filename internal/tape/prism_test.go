@@ -31,7 +31,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("%.400s\n  %s", key(r), problem)
 		}
 	}
-	t.Logf("GitHub's description allows all of %d requests, but for those listed as errors", asked)
+	t.Logf("asked GitHub's description about %d requests", asked)
 	if asked == 0 {
 		t.Error("nothing was asked")
 	}
