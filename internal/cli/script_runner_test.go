@@ -36,6 +36,7 @@ func (s *runnerStep) image() {
 	if out, err := build.CombinedOutput(); err != nil {
 		s.ts.Fatalf("build the binary of the image: %v\n%s", err, out)
 	}
+	s.ts.Check(os.Symlink("penstock", filepath.Join(filepath.Dir(path), finalizeName)))
 }
 
 // runnerStep is a step of the action as GitHub's runner runs it: with docker run, in an image from scratch.
@@ -44,24 +45,33 @@ type runnerStep struct {
 	root     string            // of the container's files
 	seen     string            // what the process calls it: nothing in a container of its own
 	with     map[string]string // as the workflow gives them
-	stopAt   *regexp.Regexp    // cancels the step once the log has this; may be nil
+	stopAt   *regexp.Regexp    // ends the step once the log has this; may be nil
+	killed   bool              // ends it as a machine does that is out of memory, and not as a person does
+	post     bool              // it is the post step
 	isolated *syscall.SysProcAttr
 }
 
 // container runs the action as a step of a job whose forge and cluster the script has started:
 //
-//	container CODE [-cancel EXPRESSION] [NAME=VALUE...]   demand the exit code; a value of @FILE is what the file holds
+//	container CODE [OPTION] [NAME=VALUE...]   demand the exit code; a value of @FILE is what the file holds
+//	  -cancel EXPRESSION   cancel the step when its log has that
+//	  -kill EXPRESSION     kill it then, with the exit code -1
+//	  -post                run the post step of the step before
 //
 // The directory workspace is the checkout. Afterwards the log is in the file log, as people see it, and the outputs, the
 // summary and the state are in outputs, summary.md and state.
 func container(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: container CODE [-cancel EXPRESSION] [NAME=VALUE...]")
+		ts.Fatalf("usage: container CODE [-cancel EXPRESSION | -kill EXPRESSION | -post] [NAME=VALUE...]")
 	}
 	s := &runnerStep{ts: ts, root: ts.MkAbs("container"), with: map[string]string{}}
 	code := args[0]
-	if args = args[1:]; len(args) > 1 && args[0] == "-cancel" {
+	switch args = args[1:]; {
+	case len(args) > 1 && (args[0] == "-cancel" || args[0] == "-kill"):
+		s.killed = args[0] == "-kill"
 		s.stopAt, args = regexp.MustCompile(args[1]), args[2:]
+	case len(args) > 0 && args[0] == "-post":
+		s.post, args = true, args[1:]
 	}
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
@@ -163,6 +173,12 @@ func (s *runnerStep) environment(action *actionManifest) []string {
 		given[name] = true
 		env["INPUT_"+strings.ToUpper(strings.ReplaceAll(name, " ", "_"))] = value
 	}
+	if s.post {
+		for line := range strings.Lines(s.ts.ReadFile("state")) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			env["STATE_"+name] = value
+		}
+	}
 	var all []string
 	for name, value := range env {
 		all = append(all, name+"="+value)
@@ -179,9 +195,8 @@ func (s *runnerStep) environment(action *actionManifest) []string {
 type actionManifest struct {
 	Inputs map[string]struct{ Default string }
 	Runs   struct {
-		Using string
-		Args  []string
-		Env   map[string]string
+		Args           []string
+		PostEntrypoint string `yaml:"post-entrypoint"`
 	}
 }
 
@@ -198,35 +213,46 @@ func (s *runnerStep) run() (int, string) {
 			s.ts.Fatalf("the runner writes %q on a command line, where it may become something else", arg)
 		}
 	}
-	cmd := exec.Command(s.seen+"/usr/local/bin/penstock", action.Runs.Args...)
+	entrypoint := "/usr/local/bin/penstock"
+	if s.post {
+		entrypoint = action.Runs.PostEntrypoint
+	}
+	cmd := exec.Command(s.seen+entrypoint, action.Runs.Args...)
 	cmd.Env, cmd.Dir, cmd.SysProcAttr = s.environment(action), s.seen+"/github/workspace", s.isolated
 	log := &watched{stop: s.stopAt, found: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = log, log // the runner reads both
 	s.ts.Check(cmd.Start())
 	ended := make(chan struct{})
-	go func() {
-		select {
-		case <-log.found:
-			_ = cmd.Process.Signal(os.Interrupt)
-		case <-time.After(stepLimit):
-		case <-ended:
-			return
-		}
-		select {
-		case <-time.After(untilTerminated):
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-		case <-ended:
-			return
-		}
-		select {
-		case <-time.After(untilKilled):
-			_ = cmd.Process.Kill()
-		case <-ended:
-		}
-	}()
+	go s.end(cmd.Process, log, ended)
 	_ = cmd.Wait() // the exit code says it
 	close(ended)
 	return cmd.ProcessState.ExitCode(), log.text()
+}
+
+// end ends a process that should not run on, as the runner does or as nobody means to.
+func (s *runnerStep) end(process *os.Process, log *watched, ended <-chan struct{}) {
+	select {
+	case <-log.found:
+		if s.killed {
+			_ = process.Kill()
+			return
+		}
+		_ = process.Signal(os.Interrupt)
+	case <-time.After(stepLimit):
+	case <-ended:
+		return
+	}
+	select {
+	case <-time.After(untilTerminated):
+		_ = process.Signal(syscall.SIGTERM)
+	case <-ended:
+		return
+	}
+	select {
+	case <-time.After(untilKilled):
+		_ = process.Kill()
+	case <-ended:
+	}
 }
 
 // watched keeps a log, and tells when it has something.
