@@ -28,7 +28,7 @@ func (a *App) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Receive approvals by webhooks, and serve Flagger's gates and load tester",
 		Long: `Receive the webhooks of GitHub and GitLab (/webhooks/github, /webhooks/gitlab): a comment such as /canary approve opens
-the gate of a run with --approvals server within a second. Serve the gate API of Flagger's load tester, with gates that
+the gate of a run with --approvals server at once. Serve the gate API of Flagger's load tester, with gates that
 outlive the process, and with --load-tester its tasks. Without a secret no webhook is received.
 
 Everything is kept in ConfigMaps of the namespaces that are served, so that several replicas share it; with --data, gates
