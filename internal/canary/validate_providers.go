@@ -17,7 +17,9 @@ func MetricProviders() []string {
 }
 
 // AlertProviders are the types that an AlertProvider may have.
-func AlertProviders() []string { return []string{"discord", "gchat", "msteams", "rocket", "slack", "webhook"} }
+func AlertProviders() []string {
+	return []string{"discord", "gchat", "msteams", "rocket", "slack", "webhook"}
+}
 
 // TemplateFunctions are the functions that the query of a MetricTemplate may call.
 func TemplateFunctions() []string {
