@@ -13,19 +13,16 @@ import (
 type connections struct {
 	mu     sync.Mutex
 	closed bool
-	list   []net.Conn
-	sweep  int // the length of the list at which it is worth while to look for closed ones
+	open   map[net.Conn]struct{}
+	sweep  int // how many there are when it is worth while to look for closed ones
 }
 
 const sweepFrom = 1024
 
-// trace returns a context whose requests tell of the connections that they open.
+// trace returns a context whose requests tell of the connections that they use. One that a request has not opened itself
+// may be new, too: the request for which it was opened has ended meanwhile.
 func (c *connections) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
-		if !got.Reused {
-			c.add(got.Conn)
-		}
-	}})
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { c.add(got.Conn) }})
 }
 
 func (c *connections) add(conn net.Conn) {
@@ -35,27 +32,27 @@ func (c *connections) add(conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	// Against a server that closes every connection, the list would grow with every request.
-	if len(c.list) >= max(c.sweep, sweepFrom) {
-		open := c.list[:0]
-		for _, one := range c.list {
-			if one.SetDeadline(time.Time{}) == nil { // which changes nothing on an open one
-				open = append(open, one)
+	if c.open == nil {
+		c.open = map[net.Conn]struct{}{}
+	}
+	c.open[conn] = struct{}{}
+	// Against a server that closes every connection, there would be more with every request.
+	if len(c.open) >= max(c.sweep, sweepFrom) {
+		for one := range c.open {
+			if one.SetDeadline(time.Time{}) != nil { // which changes nothing on an open one
+				delete(c.open, one)
 			}
 		}
-		clear(c.list[len(open):])
-		c.list = open
-		c.sweep = 2 * len(open)
+		c.sweep = 2 * len(c.open)
 	}
-	c.list = append(c.list, conn)
 }
 
 func (c *connections) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	for _, conn := range c.list {
+	for conn := range c.open {
 		_ = conn.Close()
 	}
-	c.list = nil
+	c.open = nil
 }

@@ -31,10 +31,10 @@ func outlive(ctx context.Context) (sending context.Context, end func()) {
 
 // forgive takes out the requests that were broken off because the load was over: no server is to blame for them.
 func (of *figures) forgive() {
-	for text, count := range of.Errors {
+	for text, count := range of.errors {
 		if strings.HasSuffix(text, context.Canceled.Error()) {
-			of.Requests -= count
-			delete(of.Errors, text)
+			of.requests -= count
+			delete(of.errors, text)
 		}
 	}
 }

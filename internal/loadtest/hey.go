@@ -1,19 +1,14 @@
 package loadtest
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/rakyll/hey/requester"
 
 	"github.com/penstock-dev/penstock/internal/httpx"
 )
@@ -101,26 +96,16 @@ func (h *hey) run(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	opened := &connections{}
-	written := &bytes.Buffer{}
-	work := h.work(request, written)
-	alive := sending
-	if !h.flags.noKeep {
-		alive = opened.trace(sending)
-	}
-	work.RequestFunc = func() *http.Request {
-		one := request.Clone(alive)
-		if len(body) > 0 {
-			one.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		return one
-	}
-	ended := h.drive(ctx, work, end)
-	opened.close()
-	if !ended {
+	began := time.Now()
+	of := newFigures(h.options.MaxOutput)
+	ended, failed := h.drive(ctx, sending, h.parts(request, body, of), end)
+	switch {
+	case !ended:
 		return outcome{notes: h.notes}, ctx.Err()
+	case failed != nil:
+		return outcome{}, failed
 	}
-	return h.outcome(ctx, written.Bytes())
+	return h.outcome(ctx, of, time.Since(began)), nil
 }
 
 // request returns the request that all are copies of.
@@ -144,38 +129,11 @@ func (h *hey) request(ctx context.Context, body []byte) (*http.Request, error) {
 	return request, nil
 }
 
-// work returns what makes the requests.
-func (h *hey) work(request *http.Request, to io.Writer) *requester.Work {
-	f := h.flags
-	named := *request
-	// hey takes the host for the name in TLS; with a port in it, servers that choose by name would know none.
-	if host, _, err := net.SplitHostPort(request.Host); err == nil {
-		named.Host = host
-	}
-	requests := f.requests
-	if f.duration > 0 {
-		requests = math.MaxInt32
-		// hey makes room for a million results at once, unless it knows that there will be fewer.
-		if most := (f.duration.Seconds()*f.rate + 2) * float64(f.workers); f.rate > 0 && most < math.MaxInt32 {
-			requests = int(most) + f.workers
-		}
-	}
-	return &requester.Work{
-		Request: &named, N: requests, C: f.workers, QPS: f.rate, Timeout: f.timeout, H2: f.http2, ProxyAddr: h.proxy,
-		DisableCompression: f.noCompress, DisableKeepAlives: f.noKeep, DisableRedirects: f.noFollow,
-		Output: figuresTemplate(f.output == "csv"), Writer: to,
-	}
-}
-
-// drive runs the work until it is done, its duration is over, or ctx ends. It returns false when a worker could not be
+// drive runs the parts until they are done, the duration is over, or ctx ends. It returns false when a worker could not be
 // waited for: with a low -q it sleeps until its next request, and nothing wakes it. end breaks off what is under way.
-func (h *hey) drive(ctx context.Context, work *requester.Work, end func()) bool {
-	work.Init() // before Stop may be called
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		work.Run()
-	}()
+func (h *hey) drive(ctx, sending context.Context, parts []*part, end func()) (ended bool, failed error) {
+	done := make(chan error, 1)
+	go func() { done <- together(sending, parts) }()
 	var over <-chan time.Time
 	if h.flags.duration > 0 {
 		timer := time.NewTimer(h.flags.duration)
@@ -183,35 +141,37 @@ func (h *hey) drive(ctx context.Context, work *requester.Work, end func()) bool 
 		over = timer.C
 	}
 	select {
-	case <-done:
-		return true
+	case err := <-done:
+		return true, err
 	case <-over:
 	case <-ctx.Done():
 	}
-	work.Stop() // once: a second call would wait for workers that are gone
+	for _, one := range parts {
+		one.stop()
+	}
 	select {
-	case <-done:
-		return true
+	case err := <-done:
+		return true, err
 	case <-ctx.Done():
 	}
 	grace := time.NewTimer(h.options.grace)
 	defer grace.Stop()
 	select {
-	case <-done:
-		return true
+	case err := <-done:
+		return true, err
 	case <-grace.C:
 	}
 	if !enough(ctx) {
-		return false
+		return false, nil
 	}
 	end() // of a server that answers slowly; the figures are worth the wait for the workers
 	again := time.NewTimer(h.options.grace)
 	defer again.Stop()
 	select {
-	case <-done:
-		return true
+	case err := <-done:
+		return true, err
 	case <-again.C:
-		return false
+		return false, nil
 	}
 }
 

@@ -37,7 +37,13 @@ func heyWork(t *testing.T, line string) (*requester.Work, *http.Request, *hey) {
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
-	return h.work(request, nil), request, h
+	parts := h.parts(request, nil, newFigures(0))
+	work := parts[0].requester(t.Context(), parts[0].requests, nil)
+	if len(parts)*work.C != h.flags.workers {
+		t.Errorf("%s: %d parts of %d workers", line, len(parts), work.C)
+	}
+	work.N, work.C = parts[0].requests*h.flags.workers, h.flags.workers // of all parts
+	return work, request, h
 }
 
 func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
@@ -50,11 +56,11 @@ func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
 				!w.DisableCompression && !w.DisableKeepAlives && !w.DisableRedirects && w.ProxyAddr == nil && r.ContentLength == 0 &&
 				r.Header.Get("Content-Type") == "text/html" && r.Header.Get("User-Agent") == "hey/0.0.1" && r.Host == "app.example.com"
 		},
-		"hey -n 10 -c 3":  func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N == 10 && w.C == 3 },
-		"hey -n=10 --c=3": func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N == 10 && w.C == 3 },
+		"hey -n 10 -c 3":  func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N == 9 && w.C == 3 },
+		"hey -n=10 --c=3": func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N == 9 && w.C == 3 },
 		"hey -q 2.5":      func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.QPS == 2.5 },
 		"hey -z 3m -n 1": func(w *requester.Work, _ *http.Request, h *hey) bool {
-			return w.N == math.MaxInt32 && h.flags.duration == 3*time.Minute
+			return w.N/w.C == math.MaxInt32 && h.flags.duration == 3*time.Minute
 		},
 		"hey -z 10s -q 5 -c 2":     func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N/w.C > 50 && w.N < 1000 },
 		"hey -t 0":                 func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.Timeout == 0 },

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,29 +9,40 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/rakyll/hey/requester"
+	"sync"
+	"time"
 
 	"github.com/penstock-dev/penstock/internal/httpx"
 )
 
-// keptByHey is how many answers hey remembers one by one; it counts only the time and the size of the rest.
-const keptByHey = 1_000_000
-
-// fewLatencies is how many latencies are taken one by one; of more, hey's own percentiles are as good.
-const fewLatencies = 100_000
-
-// figures are what hey has measured, as the template writes it. Times are in seconds, except Total.
-type figures struct {
-	Requests, Total, Bytes int64
-	Sum, Fastest, Slowest  float64
-	Answers                int64 // that hey remembers
-	Status                 map[int]int64
-	Errors                 map[string]int64
-	Percentiles            []requester.LatencyDistribution
-	Latencies              []float64
-	Rows                   *rows
+// lot is what hey has measured in one go, as the template writes it. Times are in seconds.
+type lot struct {
+	Requests, Bytes int64
+	Status          map[int]int64
+	Errors          map[string]int64
+	Latencies       []float64
+	Rows            *rows
 }
+
+// figures are those of all lots, of workers that run side by side.
+type figures struct {
+	mu              sync.Mutex
+	requests, bytes int64
+	status          map[int]int64
+	errors          map[string]int64
+	latencies       *histogram
+	rows            *rows
+	enough          int // how many rows can be shown
+}
+
+func newFigures(maxOutput int) *figures {
+	return &figures{
+		status: map[int]int64{}, errors: map[string]int64{}, latencies: newHistogram(), rows: &rows{}, enough: maxOutput/leastRow + 1,
+	}
+}
+
+// leastRow is the length of the shortest row of CSV.
+const leastRow = len("0.0000,0.0000,0.0000,0.0000,0.0000,0.0000,0,0.0000\n")
 
 // rows are the answers one by one, for CSV.
 type rows struct {
@@ -38,38 +50,54 @@ type rows struct {
 	Status                                      []int
 }
 
-// figuresTemplate returns what makes hey write its figures for a machine. There is no other way to them. Its averages are
-// left out: they are no numbers when there was no answer, and wrong when there were more than it remembers.
+// figuresTemplate returns what makes hey write a lot for a machine. There is no other way to its figures. Its averages are
+// left out: they are no numbers when there was no answer.
 func figuresTemplate(withRows bool) string {
-	latencies := fmt.Sprintf(`{{if le (len .Lats) %d}}{{jsonify .Lats}}{{else}}null{{end}}`, fewLatencies)
 	each := "null"
 	if withRows {
 		each = `{"time":{{jsonify .Lats}},"conn":{{jsonify .ConnLats}},"dns":{{jsonify .DnsLats}},"write":{{jsonify .ReqLats}},` +
 			`"delay":{{jsonify .DelayLats}},"read":{{jsonify .ResLats}},"offset":{{jsonify .Offsets}},"status":{{jsonify .StatusCodes}}}`
 	}
-	return `{"requests":{{.NumRes}},"total":{{.Total.Nanoseconds}},"bytes":{{.SizeTotal}},"sum":{{printf "%g" .AvgTotal}},` +
-		`"fastest":{{printf "%g" .Fastest}},"slowest":{{printf "%g" .Slowest}},"answers":{{len .Lats}},` +
-		`"status":{{jsonify .StatusCodeDist}},"errors":{{jsonify .ErrorDist}},"percentiles":{{jsonify .LatencyDistribution}},` +
-		`"latencies":` + latencies + `,"rows":` + each + `}`
+	return `{"requests":{{.NumRes}},"bytes":{{.SizeTotal}},"status":{{jsonify .StatusCodeDist}},"errors":{{jsonify .ErrorDist}},` +
+		`"latencies":{{jsonify .Lats}},"rows":` + each + `}`
 }
 
-// outcome judges a load test by what hey has written. That every request failed is no pass: then there was no load.
-func (h *hey) outcome(ctx context.Context, written []byte) (outcome, error) {
-	var of figures
-	if err := json.Unmarshal(written, &of); err != nil {
-		return outcome{}, fmt.Errorf("read the figures of hey: %w", err)
+// add adds what hey has written of a lot.
+func (of *figures) add(written []byte) error {
+	var one lot
+	if err := json.Unmarshal(written, &one); err != nil {
+		return fmt.Errorf("read the figures of hey: %w", err)
 	}
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	of.requests += one.Requests
+	of.bytes += one.Bytes
+	for code, count := range one.Status {
+		of.status[code] += count
+	}
+	for text, count := range one.Errors {
+		of.errors[text] += count
+	}
+	for _, seconds := range one.Latencies {
+		of.latencies.add(inSeconds(seconds))
+	}
+	if one.Rows != nil {
+		of.rows.add(one.Rows, of.enough)
+	}
+	return nil
+}
+
+// outcome judges a load test by its figures. That every request failed is no pass: then there was no load.
+func (h *hey) outcome(ctx context.Context, of *figures, elapsed time.Duration) outcome {
+	of.mu.Lock()
+	defer of.mu.Unlock()
 	if enough(ctx) {
 		of.forgive()
 	}
-	load := of.load()
-	end := outcome{load: load, notes: slices.Clone(h.notes)}
-	if of.Answers >= keptByHey {
-		end.notes = append(end.notes, fmt.Sprintf("percentiles and status codes are those of the first %d answers", keptByHey))
-	}
-	end.output = cut(summary(load), h.options.MaxOutput)
-	if of.Rows != nil {
-		end.output = of.Rows.csv(h.options.MaxOutput)
+	load := of.load(elapsed)
+	end := outcome{load: load, notes: slices.Clone(h.notes), output: cut(summary(load), h.options.MaxOutput)}
+	if h.flags.output == "csv" {
+		end.output = of.rows.csv(h.options.MaxOutput)
 	}
 	failed := load.Failed()
 	switch {
@@ -82,27 +110,15 @@ func (h *hey) outcome(ctx context.Context, written []byte) (outcome, error) {
 	default:
 		end.passed = true
 	}
-	return end, nil
+	return end
 }
 
-func (of *figures) load() *Load {
-	l := &Load{
-		Requests: of.Requests, Elapsed: inSeconds(float64(of.Total) / 1e9), Bytes: of.Bytes, Status: of.Status,
-		Fastest: inSeconds(of.Fastest), Slowest: inSeconds(of.Slowest), Errors: gather(of.Errors),
+func (of *figures) load(elapsed time.Duration) *Load {
+	return &Load{
+		Requests: of.requests, Elapsed: elapsed, Rate: float64(of.requests) / elapsed.Seconds(), Bytes: of.bytes,
+		Mean: of.latencies.mean(), Fastest: of.latencies.least, Slowest: of.latencies.most,
+		Percentiles: of.latencies.percentiles(), Status: of.status, Errors: gather(of.errors),
 	}
-	if of.Total > 0 {
-		l.Rate = float64(of.Requests) / (float64(of.Total) / 1e9)
-	}
-	if answers := of.Requests - l.Failed(); answers > 0 {
-		l.Mean = inSeconds(of.Sum / float64(answers))
-	}
-	l.Percentiles = percentiles(of.Latencies)
-	if l.Percentiles == nil {
-		for _, p := range of.Percentiles {
-			l.Percentiles = append(l.Percentiles, Percentile{p.Percentage, inSeconds(p.Latency)})
-		}
-	}
-	return l
 }
 
 // localPort is the part of an error by which the same one is another on every connection.
@@ -143,6 +159,21 @@ func mostFrequent(errs map[string]int64) string {
 	return most
 }
 
+// add appends rows until there are enough.
+func (r *rows) add(more *rows, enough int) {
+	n := max(min(len(more.Time), enough-len(r.Time)), 0)
+	for _, column := range [...]struct {
+		to   *[]float64
+		from []float64
+	}{
+		{&r.Time, more.Time}, {&r.Conn, more.Conn}, {&r.DNS, more.DNS}, {&r.Write, more.Write}, {&r.Delay, more.Delay},
+		{&r.Read, more.Read}, {&r.Offset, more.Offset},
+	} {
+		*column.to = append(*column.to, column.from[:n]...)
+	}
+	r.Status = append(r.Status, more.Status[:n]...)
+}
+
 // csv renders answers in hey's columns, at most limit bytes of them.
 func (r *rows) csv(limit int) string {
 	out := &capped{limit: limit}
@@ -152,7 +183,12 @@ func (r *rows) csv(limit int) string {
 	}
 	// hey counts from the start of its process, which is not that of this load test.
 	start := slices.Min(r.Offset)
-	for i := range r.Time {
+	order := make([]int, len(r.Time))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.Offset[a], r.Offset[b]) })
+	for _, i := range order {
 		_, _ = fmt.Fprintf(out, "%4.4f,%4.4f,%4.4f,%4.4f,%4.4f,%4.4f,%d,%4.4f\n", r.Time[i], r.Conn[i], r.DNS[i], r.Write[i],
 			r.Delay[i], r.Read[i], r.Status[i], r.Offset[i]-start)
 	}

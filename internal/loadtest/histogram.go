@@ -37,9 +37,13 @@ func (h *histogram) add(d time.Duration) {
 	h.count++
 }
 
-// percentile returns the latency within which so many percent came: of a bucket its middle.
+// percentile returns the latency within which so many percent came: of a bucket its middle, and of all
+// the longest.
 func (h *histogram) percentile(percent int) time.Duration {
 	rank := int64(math.Ceil(float64(h.count) * float64(percent) / 100))
+	if rank >= h.count {
+		return h.most
+	}
 	for i, n := range h.buckets {
 		if rank -= n; rank <= 0 {
 			middle := time.Duration(float64(time.Microsecond) * math.Pow(precision, float64(i)+0.5))
@@ -54,4 +58,16 @@ func (h *histogram) mean() time.Duration {
 		return 0
 	}
 	return h.sum / time.Duration(h.count)
+}
+
+// percentiles returns those that hey prints; none of no latency.
+func (h *histogram) percentiles() []Percentile {
+	if h.count == 0 {
+		return nil
+	}
+	list := make([]Percentile, 0, len(percents))
+	for _, percent := range percents {
+		list = append(list, Percentile{percent, h.percentile(percent)})
+	}
+	return list
 }

@@ -1,8 +1,6 @@
 package loadtest
 
 import (
-	"math"
-	"slices"
 	"time"
 )
 
@@ -47,21 +45,6 @@ func (l *Load) Percentile(percent int) (time.Duration, bool) {
 
 // percents are those of hey.
 var percents = [...]int{10, 25, 50, 75, 90, 95, 99}
-
-// percentiles returns the percentiles of latencies in seconds, by the nearest rank: each is a time that was measured. hey
-// itself leaves out those for which there are too few answers.
-func percentiles(seconds []float64) []Percentile {
-	if len(seconds) == 0 {
-		return nil
-	}
-	sorted := slices.Sorted(slices.Values(seconds))
-	list := make([]Percentile, 0, len(percents))
-	for _, percent := range percents {
-		rank := int(math.Ceil(float64(percent) / 100 * float64(len(sorted))))
-		list = append(list, Percentile{percent, inSeconds(sorted[max(rank, 1)-1])})
-	}
-	return list
-}
 
 // inSeconds returns seconds as a duration.
 func inSeconds(seconds float64) time.Duration {

@@ -113,15 +113,11 @@ func (s *senders) load(elapsed time.Duration, missed int64) *Load {
 	l := &Load{
 		Elapsed: elapsed, Bytes: s.bytes, Status: s.status, Errors: gather(s.errors),
 		Mean: s.latencies.mean(), Fastest: s.latencies.least, Slowest: s.latencies.most, Requests: s.latencies.count,
+		Percentiles: s.latencies.percentiles(),
 	}
 	l.Requests += l.Failed()
 	if elapsed > 0 {
 		l.Rate = float64(l.Requests-missed) / elapsed.Seconds()
-	}
-	if s.latencies.count > 0 {
-		for _, percent := range []int{10, 25, 50, 75, 90, 95, 99} {
-			l.Percentiles = append(l.Percentiles, Percentile{percent, s.latencies.percentile(percent)})
-		}
 	}
 	return l
 }
