@@ -44,12 +44,11 @@ type approvals struct {
 	served bool // a server reads the comments
 }
 
-// approvals checks everything that can be, and asks the forge for the change on which people approve. It returns nil
-// when nobody has to. The policy of the rollout is made to wait as long as that of the approvals says.
-func (a *App) approvals(ctx context.Context, in *approvalInputs, p *policy, b *bulletin) (*approvals, error) {
+// people checks the inputs and returns all problems at once, or nil when nobody has to approve.
+func (in *approvalInputs) people(p *policy, b *bulletin) (*approvals, error) {
 	if in.Approvals == "off" {
 		if len(in.Approve)+len(in.Approvers) > 0 || in.ApprovalPolicy != "" {
-			return nil, badInput(errors.New("approvals: is off, and approve, approvers or approval-policy ask for approvals; use --approvals poll or server"))
+			return nil, errors.New("approvals: is off, and approve, approvers or approval-policy ask for approvals; use --approvals poll or server")
 		}
 		return nil, nil
 	}
@@ -58,18 +57,24 @@ func (a *App) approvals(ctx context.Context, in *approvalInputs, p *policy, b *b
 		err = b.approvable(out)
 	}
 	if err != nil {
-		return nil, badInput(err)
+		return nil, err
 	}
+	return out, nil
+}
+
+// ask asks the forge for the change on which people approve. The policy of the rollout is made to wait as long as that of
+// the approvals says.
+func (out *approvals) ask(ctx context.Context, p *policy) error {
 	change, err := out.change.Read(ctx)
 	switch {
 	case err != nil:
-		return nil, unfinished(fmt.Errorf("approvals: %w", err))
+		return unfinished(fmt.Errorf("approvals: %w", err))
 	case change.Number == 0:
 		kind := map[forge.Platform]string{forge.PlatformGitHub: "pull", forge.PlatformGitLab: "merge"}[out.ci.Platform]
-		return nil, badInput(fmt.Errorf("approvals: the commit %s belongs to no %s request, so nobody could approve by a comment", out.ci.SHA, kind))
+		return badInput(fmt.Errorf("approvals: the commit %s belongs to no %s request, so nobody could approve by a comment", out.ci.SHA, kind))
 	}
 	p.approve, p.gateTimeout, p.holdAtGate = out.gates, out.policy.Deadline, out.policy.OnExpiry == approval.Hold
-	return out, nil
+	return nil
 }
 
 // parse returns all problems at once.

@@ -27,15 +27,11 @@ func (in *busyInputs) parse() (kube.Busy, error) {
 // policy is that of a run: what a rollout does by itself, and what it does beside others. It returns all problems at once.
 func (in *runInputs) policy() (policy, error) {
 	p, err := in.policyInputs.parse()
-	var exit *exitError
-	if errors.As(err, &exit) {
-		err = exit.err // all of them are told together
-	}
 	busy, busyErr := in.busyInputs.parse()
 	p.busy = busy
 	standing, standErr := in.suspendInputs.parse(&p)
 	p.standing = standing
-	if problems := errors.Join(err, busyErr, standErr, standing.fits(in)); problems != nil {
+	if problems := errors.Join(plain(err), busyErr, standErr, standing.fits(in)); problems != nil {
 		return p, badInput(problems)
 	}
 	return p, nil

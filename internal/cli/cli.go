@@ -52,6 +52,14 @@ func (e *exitError) Unwrap() error { return e.err }
 // badInput marks an error as the user's to mend.
 func badInput(err error) error { return &exitError{ExitBadInput, err} }
 
+// plain takes the mark off, of an error that is to be told together with others.
+func plain(err error) error {
+	if exit := (*exitError)(nil); errors.As(err, &exit) {
+		return exit.err
+	}
+	return err
+}
+
 // unfinished marks an error that kept the rollout from its end.
 func unfinished(err error) error { return &exitError{ExitUnfinished, err} }
 

@@ -28,7 +28,7 @@ func (in *fleetInputs) alone() error {
 
 // fleetOf compiles all canaries of the files, or returns every problem of all of them at once.
 func (a *App) fleetOf(ctx context.Context, in *runInputs, run *fleetRun) (*squad, error) {
-	q, set, policy := &squad{app: a, bulletin: run.bulletin}, run.set, run.policy
+	q, set, policy := &squad{app: a, bulletin: run.bulletin}, &run.set, run.policy
 	var problems []error
 	if in.Uninstall {
 		problems = append(problems, fmt.Errorf("uninstall: the files hold %d canaries; name the one to uninstall", len(set.Canaries)))

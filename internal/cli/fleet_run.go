@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/fleet"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
@@ -39,11 +38,8 @@ type squad struct {
 
 // fleetRun is what a run of several canaries is made of.
 type fleetRun struct {
-	client   *kube.Client
-	set      *canary.Set
-	policy   policy
-	bulletin *bulletin
-	people   *approvals
+	client *kube.Client
+	*order
 }
 
 // runFleet runs all canaries of the files.

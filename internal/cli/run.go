@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -50,89 +49,52 @@ the safe end.`,
 }
 
 func (a *App) run(ctx context.Context, in *runInputs, args []string) (problem error) {
-	if len(in.Files) == 0 {
-		return badInput(fmt.Errorf("filename: no file is given; use -f FILE, -f DIRECTORY or -f -"))
-	}
-	if err := parseOutput(in.Output); err != nil {
-		return err
-	}
-	args, err := in.named(args)
-	if err != nil {
-		return err
-	}
 	b, err := a.bulletin(in.forgeInputs)
 	if err != nil {
 		return err
 	}
 	b.remember()
 	defer func() { b.rememberEnd(codeOf(problem)) }()
-	if in.Images, args, err = b.asked(in.Images, args); err != nil {
-		return err
-	}
-	images, err := parseImages(in.Images)
+	o, err := a.order(in, args, b)
 	if err != nil {
 		return err
 	}
-	policy, err := in.policy()
+	client, err := a.home(&o.set, in.clusterInputs)
 	if err != nil {
 		return err
 	}
-	if policy.uninstall = in.Uninstall; in.Uninstall && len(images) > 0 {
-		return badInput(errors.New("uninstall: --image rolls out and --uninstall takes away; use one of them"))
+	if err := o.ask(ctx); err != nil {
+		return err
 	}
-	follows, err := in.follows()
+	if !o.one() {
+		return a.runFleet(ctx, in, &fleetRun{client: client, order: o})
+	}
+	c, err := choose(&o.set, o.name)
 	if err != nil {
 		return err
 	}
-	if in.approvalInputs.Approvals != "off" && (follows || in.Uninstall) {
-		return badInput(errors.New("approvals: only a run that drives a rollout itself has gates; not --driver follow, and not --uninstall"))
-	}
-	people, err := a.approvals(ctx, &in.approvalInputs, &policy, b)
-	if err != nil {
-		return err
-	}
-	set, err := a.read(in.Files)
-	if err != nil {
-		return err
-	}
-	client, err := a.home(&set, in.clusterInputs)
-	if err != nil {
-		return err
-	}
-	if people != nil {
-		people.alone = len(set.Canaries) == 1 || len(args) > 0
-	}
-	if follows && len(args) == 0 && len(set.Canaries) > 1 {
-		return badInput(fmt.Errorf("driver: a run follows one canary and the files hold %d; name one", len(set.Canaries)))
-	}
-	if len(args) == 0 && len(set.Canaries) > 1 {
-		return a.runFleet(ctx, in, &fleetRun{client: client, set: &set, policy: policy, bulletin: b, people: people})
-	}
-	if err := in.fleetInputs.alone(); err != nil {
-		return err
-	}
-	c, err := choose(&set, append(args, "")[0])
-	if err != nil {
-		return err
-	}
-	if n := len(set.ComparisonsOf(c)); follows && n > 0 {
-		return badInput(fmt.Errorf("driver: the files hold %s of canary %q, and Flagger knows none; not with --driver follow",
-			counted(n, "Comparison", "Comparisons"), c.Name))
-	}
-	if follows {
+	if o.follows {
 		return a.follow(ctx, in, &follower{
-			canary: c, client: client, clock: clock.RealClock{}, images: images, gate: policy.gateTimeout, stop: a.Stop,
+			canary: c, client: client, clock: clock.RealClock{}, images: o.images, gate: o.policy.gateTimeout, stop: a.Stop,
 		}, b)
 	}
+	return a.runAlone(ctx, in, client, o, c)
+}
+
+// runAlone runs the only canary of an order, or says what a run would do.
+func (a *App) runAlone(ctx context.Context, in *runInputs, client *kube.Client, o *order, c *canary.Canary) error {
+	prepare := func() (*drive, error) {
+		return a.drive(ctx, in, client, &o.set, driveInputs{canary: c, policy: o.policy, images: o.images, people: o.people})
+	}
 	if in.DryRun {
-		d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images, people: people})
+		d, err := prepare()
 		if err != nil {
 			return err
 		}
 		return a.dryRun(ctx, d)
 	}
-	p := b.poster(ctx, c)
-	d, err := a.drive(ctx, in, client, &set, driveInputs{canary: c, policy: policy, images: images, people: people})
+	p := o.bulletin.poster(ctx, c)
+	d, err := prepare()
 	if err != nil {
 		p.close(ctx, err)
 		return err
@@ -142,7 +104,7 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) (problem er
 	if err != nil {
 		return err
 	}
-	return a.conclude(b, result, in.Output)
+	return a.conclude(o.bulletin, result, in.Output)
 }
 
 // conclude publishes the result of the only canary, and ends with its exit code.
