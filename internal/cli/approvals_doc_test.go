@@ -58,11 +58,7 @@ func TestTheDocumentHasTheCommandsOfTheParser(t *testing.T) {
 
 func TestThePolicyOfTheDocumentIsValidAndTheDefaultOne(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(approvalsDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := document{"approvals.md", string(text)}.blocks("yaml")
+	blocks := page(t, "approvals.md").blocks("yaml")
 	blocks = slices.DeleteFunc(blocks, func(b string) bool { return !strings.HasPrefix(b, "groups:") })
 	if len(blocks) != 1 {
 		t.Fatalf("%d policies", len(blocks))

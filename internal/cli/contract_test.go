@@ -2,17 +2,11 @@ package cli
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
-
-	"github.com/penstock-dev/penstock/internal/canary"
 )
 
 func commandTree() *cobra.Command { return (&App{}).root() }
@@ -37,124 +31,6 @@ func TestEveryFlagAndEveryCommandIsExplained(t *testing.T) {
 				t.Errorf("%s --%s: %q explains nothing, or ends with a full stop", c.Name(), f.Name, f.Usage)
 			}
 		})
-	}
-}
-
-// document is one of the texts for people.
-type document struct{ name, text string }
-
-func documentsForPeople(t *testing.T) []document {
-	t.Helper()
-	paths, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []document
-	for _, path := range append(paths, "../../README.md") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, document{filepath.Base(path), string(text)})
-	}
-	return all
-}
-
-var codeBlock = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
-
-// blocks returns the code blocks of a language.
-func (d document) blocks(language string) []string {
-	var all []string
-	for _, m := range codeBlock.FindAllStringSubmatch(d.text, -1) {
-		if m[1] == language {
-			all = append(all, m[2])
-		}
-	}
-	return all
-}
-
-var invocation = regexp.MustCompile(`(?m)(?:^|\s|go run \./cmd/)penstock((?: [^\n#|;&` + "`" + `]*)?)`)
-
-func TestDocumentsUseOnlyCommandsAndFlagsThatExist(t *testing.T) {
-	t.Parallel()
-	found := 0
-	for _, d := range documentsForPeople(t) {
-		for _, block := range append(d.blocks("sh"), d.blocks("yaml")...) {
-			for _, m := range invocation.FindAllStringSubmatch(block, -1) {
-				args := strings.Fields(strings.ReplaceAll(m[1], `"`, ""))
-				if len(args) == 0 {
-					continue
-				}
-				found++
-				command, rest, err := commandTree().Find(args)
-				if err == nil {
-					err = command.ParseFlags(rest)
-				}
-				if err == nil {
-					err = command.ValidateArgs(command.Flags().Args())
-				}
-				if err != nil {
-					t.Errorf("%s: penstock %s: %v", d.name, strings.Join(args, " "), err)
-				}
-			}
-		}
-	}
-	if found < 5 {
-		t.Errorf("only %d commands found in the documents", found)
-	}
-}
-
-var mentioned = regexp.MustCompile("`[^`\n]*?(--[a-z][a-z-]*)[^`\n]*`")
-
-func TestDocumentsMentionOnlyFlagsThatExist(t *testing.T) {
-	t.Parallel()
-	known := map[string]bool{"--help": true}
-	for _, c := range everyCommand(commandTree()) {
-		c.Flags().VisitAll(func(f *pflag.Flag) { known["--"+f.Name] = true })
-	}
-	for _, d := range documentsForPeople(t) {
-		for _, m := range mentioned.FindAllStringSubmatch(codeBlock.ReplaceAllString(d.text, ""), -1) {
-			if !known[m[1]] {
-				t.Errorf("%s: %s is no flag of penstock", d.name, m[0])
-			}
-		}
-	}
-}
-
-func TestTheYAMLOfDocumentsIsValid(t *testing.T) {
-	t.Parallel()
-	for _, d := range documentsForPeople(t) {
-		if d.name == "adding-a-router.md" {
-			continue // its router does not exist; the page is followed by a test of its own
-		}
-		for _, block := range d.blocks("yaml") {
-			decoder := yaml.NewDecoder(strings.NewReader(block))
-			var any any
-			if err := decoder.Decode(&any); err != nil {
-				t.Errorf("%s: %v in\n%s", d.name, err, block)
-			}
-			if !strings.Contains(block, "kind: Canary") {
-				continue
-			}
-			set, err := canary.Parse([]canary.File{{Name: d.name, Data: []byte(block)}})
-			if err != nil {
-				t.Errorf("%s: %v", d.name, err)
-				continue
-			}
-			for _, c := range set.Canaries {
-				own := func(_, name string) (*canary.MetricTemplate, bool) {
-					for _, template := range set.Templates {
-						if template.Name == name {
-							return template, true
-						}
-					}
-					return nil, false
-				}
-				if _, err := compile(c, planInputs{provider: "gatewayapi:v1", templates: own}); err != nil {
-					t.Errorf("%s: %v", d.name, err)
-				}
-			}
-		}
 	}
 }
 

@@ -24,17 +24,22 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	err = ts.Exec("penstock", args[1:]...)
-	code := 0
-	if exit := (*exec.ExitError)(nil); err != nil {
-		if !errors.As(err, &exit) {
-			ts.Fatalf("run penstock: %v", err)
-		}
-		code = exit.ExitCode()
-	}
-	if code != want {
+	if code := runPenstock(ts, args[1:]); code != want {
 		ts.Fatalf("penstock %s exits %d, want %d", strings.Join(args[1:], " "), code, want)
 	}
+}
+
+// runPenstock returns the exit code.
+func runPenstock(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec("penstock", args...)
+	exit := (*exec.ExitError)(nil)
+	if err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("run penstock: %v", err)
+	}
+	if err == nil {
+		return 0
+	}
+	return exit.ExitCode()
 }
 
 // expandFile puts the values of the script's variables into a file: "expand canary.yaml".

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -14,12 +13,8 @@ import (
 
 func TestTheRoleOfTheServersPageGrantsWhatGatesTake(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/server.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var roles []rbacv1.Role
-	for _, block := range (document{"server.md", string(text)}).blocks("yaml") {
+	for _, block := range page(t, "server.md").blocks("yaml") {
 		if strings.Contains(block, "kind: Role\n") {
 			var role rbacv1.Role
 			if err := yaml.UnmarshalStrict([]byte(block), &role); err != nil {
