@@ -15,7 +15,7 @@ import (
 )
 
 // foreign are the programs of others that a document may call.
-var foreign = []string{"curl", "docker", "gh", "git", "glab", "helm", "kubectl", "tee"}
+var foreign = []string{"cd", "curl", "docker", "gh", "git", "glab", "helm", "kubectl", "tee"}
 
 // shellCommands returns the commands of a block of shell, each as its words. It knows quotes, comments, continued lines,
 // pipes, lists and redirections, which is all that a document should need.
@@ -203,6 +203,14 @@ var named = regexp.MustCompile(`^# ([a-z][a-z0-9/.-]*\.yaml)\n`)
 func filesOf(t *testing.T, d document) map[string]string {
 	t.Helper()
 	files := map[string]string{}
+	for _, block := range d.blocks("yaml") {
+		if m := named.FindStringSubmatch(block); m != nil {
+			files[m[1]] = block
+		}
+	}
+	if len(files) > 0 {
+		return files
+	}
 	for at, from := range map[string]string{
 		"canary.yaml": "canary.yaml", "deploy/canary.yaml": "canary.yaml", "deploy/deployment.yaml": "deployment.yaml",
 		"templates/errors.yaml": "template.yaml",
@@ -212,11 +220,6 @@ func filesOf(t *testing.T, d document) map[string]string {
 			t.Fatal(err)
 		}
 		files[at] = string(text)
-	}
-	for _, block := range d.blocks("yaml") {
-		if m := named.FindStringSubmatch(block); m != nil {
-			files[m[1]] = block
-		}
 	}
 	return files
 }
