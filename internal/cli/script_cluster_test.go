@@ -43,6 +43,7 @@ func clusterOf(ts *testscript.TestScript) *scriptCluster {
 //	deny VERB RESOURCE        forbid it
 //	wrote [VERB RESOURCE]...  demand that just these writes came since the last look, in any number
 //	object RESOURCE NAME FILE write an object of the cluster to a file
+//	cost ROW                  hold docs/operations.md to the requests since the last look
 func clusterCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	command := func(least int, run func(*scriptCluster, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
 		return func(ts *testscript.TestScript, neg bool, args []string) {
@@ -58,6 +59,7 @@ func clusterCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"deny":       command(2, (*scriptCluster).deny),
 		"wrote":      command(0, (*scriptCluster).wrote),
 		"object":     command(3, (*scriptCluster).object),
+		"cost":       command(1, (*scriptCluster).cost),
 	}
 }
 

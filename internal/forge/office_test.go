@@ -3,6 +3,7 @@ package forge
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,6 +93,43 @@ func TestAnOfficeWithATokenReadsAndReacts(t *testing.T) {
 	}
 	if o.App() != nil {
 		t.Error("an App without one")
+	}
+}
+
+// docs/operations.md says what a server asks of GitHub for one approval, and reckons with it.
+func TestALookAtAnApprovalCostsFewRequests(t *testing.T) {
+	t.Parallel()
+	f := newFakeTalk(t)
+	f.pull["base"] = map[string]any{"repo": map[string]any{"id": 99}}
+	f.roles["bob"] = map[string]any{"permission": "write", "role_name": "maintain", "user": map[string]any{"id": 2}}
+	f.say(5, time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), "/canary approve x")
+	cfg := f.config()
+	o, err := NewOffice(OfficeConfig{GitHubAPI: cfg.CI.API, GitHubToken: cfg.Token, Client: cfg.Client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := o.Change(approval.GitHub, "o/r", 7, Ask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if notes, err := c.Comments(t.Context(), time.Time{}); err != nil || len(notes) != 1 {
+		t.Fatalf("%+v %v", notes, err)
+	}
+	if p, err := c.Permission(t.Context(), approval.Actor{ID: 2, Login: "bob"}, nil); err != nil || !p.Known {
+		t.Fatalf("%+v %v", p, err)
+	}
+	if err := c.React(t.Context(), 5, Counts); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("| one approval by a comment | %d requests of the forge |", f.count("")); !strings.Contains(string(text), want) {
+		t.Errorf("docs/operations.md has no row %q", want)
 	}
 }
 
