@@ -36,6 +36,12 @@ const (
 // +kubebuilder:printcolumn:name=Status,type=string,JSONPath=.status.phase
 // +kubebuilder:printcolumn:name=Weight,type=string,JSONPath=.status.canaryWeight
 // +kubebuilder:printcolumn:name=Suspended,type=boolean,JSONPath=.spec.suspend,priority=1
+// +kubebuilder:printcolumn:name=FailedChecks,type=string,JSONPath=.status.failedChecks,priority=1
+// +kubebuilder:printcolumn:name=Interval,type=string,JSONPath=.spec.analysis.interval,priority=1
+// +kubebuilder:printcolumn:name=Mirror,type=boolean,JSONPath=.spec.analysis.mirror,priority=1
+// +kubebuilder:printcolumn:name=StepWeight,type=string,JSONPath=.spec.analysis.stepWeight,priority=1
+// +kubebuilder:printcolumn:name=StepWeights,type=string,JSONPath=.spec.analysis.stepWeights,priority=1
+// +kubebuilder:printcolumn:name=MaxWeight,type=string,JSONPath=.spec.analysis.maxWeight,priority=1
 // +kubebuilder:printcolumn:name=LastTransitionTime,type=string,JSONPath=.status.lastTransitionTime
 type Canary struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -280,8 +280,7 @@ func (r *viewReporter) Report(ctx context.Context, u runner.Update) {
 	if _, held := r.fence.Fence(); !held {
 		return // it is another run's to show by now
 	}
-	target := r.drive.canary.Spec.TargetRef
-	status := kube.Status(&r.drive.spec, &u.Snapshot.Status, fmt.Sprintf("%s %s", target.Kind, target.Name))
+	status := kube.Status(&r.drive.spec, &u.Snapshot.Status, r.drive.canary)
 	// Best effort: what cannot be shown now is shown with the next decision.
 	_ = r.view.Write(ctx, status)
 	for _, e := range u.Events {

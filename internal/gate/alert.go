@@ -52,8 +52,8 @@ type Alerts struct {
 	to     *notify.Credentials // nil before the Secret was read
 	failed string              // why the last alert was not taken
 
-	phase rollout.Phase // of the update before
-	gate  canary.HookType
+	phase rollout.Phase   // of the update before
+	gate  canary.HookType // that was closed at the update before
 }
 
 // NewAlerts calls nobody yet. The error says what is wrong with the proxy of the AlertProvider.
@@ -75,7 +75,7 @@ func (a *Alerts) Close() { a.client.CloseIdle() }
 // Report sends what an update is worth, if the entry of the canary wants to hear of it.
 func (a *Alerts) Report(ctx context.Context, u runner.Update) {
 	alert, due := a.alert(&u)
-	a.phase, a.gate = u.Snapshot.Status.Phase, u.Snapshot.Status.Gate
+	a.phase, a.gate = u.Snapshot.Status.Phase, closedGate(&u.Snapshot.Status)
 	if !due || !notify.Due(a.Route.Severity, alert.Severity) {
 		return
 	}
@@ -108,6 +108,8 @@ func (a *Alerts) alert(u *runner.Update) (notify.Alert, bool) {
 		return say(canary.SeverityInfo, "Canary analysis completed successfully, promotion finished.")
 	case s.Outcome == rollout.Initialised:
 		return say(canary.SeverityInfo, "New "+kind+" detected, initialization completed.")
+	case s.Outcome == rollout.Halted && s.Status.Promoted != s.Status.Revision:
+		return say(canary.SeverityError, "Canary analysis failed, the rollout is halted.")
 	case s.Outcome == rollout.Halted:
 		return say(canary.SeverityError, "Promotion failed, the rollout is halted.")
 	case s.Outcome == rollout.Cancelled:
@@ -116,7 +118,7 @@ func (a *Alerts) alert(u *runner.Update) (notify.Alert, bool) {
 		return say(canary.SeverityWarn, "Rolling back, as was asked for.")
 	case s.Status.Phase == rollout.RollingBack && a.phase != rollout.RollingBack:
 		return say(canary.SeverityError, "Rolling back.")
-	case s.Status.Gate != "" && s.Status.Gate != a.gate && !a.muted(s.Status.Gate):
+	case closedGate(&s.Status) != "" && s.Status.Gate != a.gate && !a.muted(s.Status.Gate):
 		return say(canary.SeverityWarn, waitsFor(s.Status.Gate))
 	case begins(u.Events):
 		return say(canary.SeverityInfo, "New revision detected, progressing canary analysis.")
@@ -132,6 +134,15 @@ func begins(events []rollout.Event) bool {
 		}
 	}
 	return false
+}
+
+// closedGate is the gate that has said no, or none: one that opens as soon as it is asked calls nobody. What a group waits
+// for is no approval.
+func closedGate(st *rollout.Status) canary.HookType {
+	if !st.Held || st.Gate == rollout.GroupGate {
+		return ""
+	}
+	return st.Gate
 }
 
 func waitsFor(gate canary.HookType) string {

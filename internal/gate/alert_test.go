@@ -49,16 +49,19 @@ func life() []runner.Update {
 		return runner.Update{Snapshot: report.Snapshot{
 			Namespace: "shop", Canary: "podinfo", Reason: reason, Image: "app:2",
 			Spec:   rollout.Spec{Threshold: 5, Steps: make([]rollout.Step, 3)},
-			Status: rollout.Status{Phase: phase, Gate: gate, Step: 1, Weight: 20, Failed: 5},
+			Status: rollout.Status{Phase: phase, Gate: gate, Held: gate != "", Step: 1, Weight: 20, Failed: 5},
 		}}
 	}
 	start := at(rollout.Progressing, "", "new revision")
 	start.Events = []rollout.Event{{Message: "New revision detected! Scaling up podinfo.shop"}}
+	asked := at(rollout.Progressing, canary.HookConfirmPromotion, "gate not asked yet")
+	asked.Snapshot.Status.Held = false
 	back := at(rollout.RollingBack, "", "a check failed: success-rate")
 	over := at(rollout.Failed, "", "a check failed: success-rate")
 	over.Snapshot.Outcome = rollout.RolledBack
 	return []runner.Update{
 		start, at(rollout.Progressing, canary.HookConfirmTrafficIncrease, "gate closed"), at(rollout.Progressing, "", "next step"),
+		asked, at(rollout.Progressing, rollout.GroupGate, "the others"),
 		at(rollout.Progressing, canary.HookConfirmPromotion, "gate closed"), at(rollout.Progressing, canary.HookConfirmPromotion, "gate closed"),
 		back, at(rollout.RollingBack, "", "scaling down"), over,
 	}
@@ -108,6 +111,18 @@ func TestEveryEndHasItsAlert(t *testing.T) {
 		if (len(r.requests()) == 1) != (want != "") || want != "" && !strings.Contains(r.requests()[0].Body, want) {
 			t.Errorf("outcome %d: got %v, want %q", outcome, r.got, want)
 		}
+	}
+}
+
+func TestAnAnalysisThatIsHeldIsNoFailedPromotion(t *testing.T) {
+	t.Parallel()
+	r := receive(t, nil)
+	a, _ := alerts(t, r, nil)
+	a.Report(t.Context(), runner.Update{Snapshot: report.Snapshot{
+		Outcome: rollout.Halted, Status: rollout.Status{Phase: rollout.Failed, Halted: true, Revision: "new", Promoted: "old"},
+	}})
+	if got := r.requests(); len(got) != 1 || !strings.Contains(got[0].Body, "Canary analysis failed, the rollout is halted.") {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -87,7 +87,8 @@ func drivenByFlagger(live *unstructured.Unstructured) bool {
 }
 
 // Status shows a rollout's status as Flagger's. What LastTransitionTime says is the last change of phase.
-func Status(spec *rollout.Spec, st *rollout.Status, target string) canary.Status {
+func Status(spec *rollout.Spec, st *rollout.Status, c *canary.Canary) canary.Status {
+	target := c.Spec.TargetRef.Kind + " " + c.Spec.TargetRef.Name
 	v := canary.Status{
 		Phase: string(st.Phase), FailedChecks: st.Failed, CanaryWeight: int(st.Weight),
 		LastAppliedSpec: st.Revision, LastTransitionTime: metav1.NewTime(st.Since),
@@ -107,6 +108,7 @@ func Status(spec *rollout.Spec, st *rollout.Status, target string) canary.Status
 	if last := len(spec.Steps) - 1; st.Step > 0 && st.Step <= len(spec.Steps) && (spec.Steps[last].Bare || spec.Steps[last].Match) {
 		v.Iterations = st.Step
 	}
+	showCookies(&v, rollout.Want(spec, st).Route, st, c)
 	promoted := canary.Condition{
 		Type: canary.ConditionPromoted, Status: metav1.ConditionUnknown, Reason: v.Phase, Message: message(st, target),
 		LastTransitionTime: metav1.NewTime(st.Since), LastUpdateTime: metav1.NewTime(st.Since),
@@ -121,6 +123,27 @@ func Status(spec *rollout.Spec, st *rollout.Status, target string) canary.Status
 	}
 	v.Conditions = []canary.Condition{promoted}
 	return v
+}
+
+// showCookies names the session cookies as browsers get them: those of the rollout while it keeps users on their side, and
+// the one that is taken back.
+func showCookies(v *canary.Status, route rollout.Route, st *rollout.Status, c *canary.Canary) {
+	if c.Spec.Analysis == nil || c.Spec.Analysis.SessionAffinity == nil {
+		return
+	}
+	a, previous := c.Spec.Analysis.SessionAffinity, st.Previous
+	switch {
+	case route.Session != "":
+		v.SessionAffinityCookie = a.CookieName + "=" + route.Session
+		if a.PrimaryCookieName != "" {
+			v.PrimarySessionAffinityCookie = a.PrimaryCookieName + "=" + route.Session
+		}
+	case st.Phase.Terminal() && st.Session != "":
+		previous = st.Session
+	}
+	if previous != "" {
+		v.PreviousSessionAffinityCookie = a.CookieName + "=" + previous
+	}
 }
 
 // message is the condition's: what the phase means, and after a failure why.
@@ -141,6 +164,12 @@ func message(st *rollout.Status, target string) string {
 	case rollout.Succeeded:
 		return "Canary analysis completed successfully, promotion finished."
 	case rollout.Failed:
+		switch { // what is halted keeps its pods: Flagger says here that they are gone
+		case st.Halted && st.Promoted == st.Revision:
+			return fmt.Sprintf("Canary promotion failed, %s not scaled down. %s", target, st.Reason)
+		case st.Halted:
+			return fmt.Sprintf("Canary analysis failed, %s not scaled down. %s", target, st.Reason)
+		}
 		return fmt.Sprintf("Canary analysis failed, %s scaled to zero. %s", target, st.Reason)
 	case rollout.Terminating, rollout.Terminated:
 	}
@@ -174,7 +203,8 @@ func (v *View) Write(ctx context.Context, s canary.Status) error {
 	return nil
 }
 
-// patch is the merge patch that shows a status. The keys of trackedConfigs that are no more are taken away one by one.
+// patch is the merge patch that shows a status. Cookies and keys of trackedConfigs that are no more are taken away one by
+// one.
 func (v *View) patch(s *canary.Status) ([]byte, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -183,6 +213,13 @@ func (v *View) patch(s *canary.Status) ([]byte, error) {
 	var status map[string]any
 	if err := json.Unmarshal(text, &status); err != nil {
 		return nil, err
+	}
+	if v.canary.Spec.Analysis != nil && v.canary.Spec.Analysis.SessionAffinity != nil {
+		for _, key := range [...]string{"sessionAffinityCookie", "primarySessionAffinityCookie", "previousSessionAffinityCookie"} {
+			if _, shown := status[key]; !shown {
+				status[key] = nil // one that is no longer given out is taken away
+			}
+		}
 	}
 	for key := range v.shown {
 		if _, still := s.TrackedConfigs[key]; !still {

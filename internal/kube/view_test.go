@@ -53,7 +53,7 @@ func TestEveryPhaseIsShownAsFlaggerShowsIt(t *testing.T) {
 					LastUpdateTime: at, LastTransitionTime: at,
 				}},
 			}
-			if diff := cmp.Diff(wanted, Status(spec, &st, "Deployment podinfo")); diff != "" {
+			if diff := cmp.Diff(wanted, Status(spec, &st, ofPodinfo())); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
 		})
@@ -65,10 +65,60 @@ func TestAFirstRevisionIsNotShownAsPromotedBeforeItIs(t *testing.T) {
 	spec := &rollout.Spec{}
 	for phase, want := range map[rollout.Phase]string{rollout.Initializing: "", rollout.Promoting: "", rollout.Initialized: "v1", rollout.Succeeded: "v1"} {
 		st := rollout.Status{Phase: phase, Revision: "v1", Promoted: "v1"}
-		if got := Status(spec, &st, "Deployment podinfo").LastPromotedSpec; got != want {
+		if got := Status(spec, &st, ofPodinfo()).LastPromotedSpec; got != want {
 			t.Errorf("%s: lastPromotedSpec %q, want %q", phase, got, want)
 		}
 	}
+}
+
+// ofPodinfo is a canary whose users are kept on their side by cookies.
+func ofPodinfo() *canary.Canary {
+	return &canary.Canary{Spec: canary.Spec{
+		TargetRef: canary.ObjectRef{Kind: "Deployment", Name: "podinfo"},
+		Analysis:  &canary.Analysis{SessionAffinity: &canary.SessionAffinity{CookieName: "seen", PrimaryCookieName: "stays"}},
+	}}
+}
+
+func TestWhatIsHaltedIsNotSaidToBeScaledToZero(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ promoted, want string }{
+		"a promotion": {"v2", "Canary promotion failed, Deployment podinfo not scaled down. the primary cannot become ready: pod x"},
+		"an analysis": {"v1", "Canary analysis failed, Deployment podinfo not scaled down. the primary cannot become ready: pod x"},
+	} {
+		st := rollout.Status{
+			Phase: rollout.Failed, Halted: true, Revision: "v2", Promoted: c.promoted,
+			Reason: rollout.Reason{Code: rollout.PrimaryBroken, Detail: "pod x"},
+		}
+		if got := Status(&rollout.Spec{}, &st, ofPodinfo()).Conditions[0].Message; got != c.want {
+			t.Errorf("%s: it says %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestTheCookiesOfARolloutAreShown(t *testing.T) {
+	withFlagger(t, func(f *fixture) {
+		f.createCanary()
+		f.canary.Spec.Analysis.SessionAffinity = ofPodinfo().Spec.Analysis.SessionAffinity
+		v := f.view()
+		for _, c := range []struct {
+			st   rollout.Status
+			want [3]any // the canary's cookie, the primary's, the one that is taken back
+		}{
+			{rollout.Status{Phase: rollout.Progressing, Session: "b", Previous: "a"}, [3]any{nil, nil, "seen=a"}}, // nobody has been there
+			{rollout.Status{Phase: rollout.Progressing, Weight: 20, Session: "b", Previous: "a"}, [3]any{"seen=b", "stays=b", "seen=a"}},
+			{rollout.Status{Phase: rollout.Succeeded, Session: "b", Previous: "a"}, [3]any{nil, nil, "seen=b"}},
+			{rollout.Status{Phase: rollout.Initialized}, [3]any{nil, nil, nil}},
+		} {
+			if err := v.Write(f.ctx, Status(&rollout.Spec{}, &c.st, f.canary)); err != nil {
+				t.Fatal(err)
+			}
+			status := f.get(canaryGVR, "podinfo").Object["status"].(map[string]any)
+			got := [3]any{status["sessionAffinityCookie"], status["primarySessionAffinityCookie"], status["previousSessionAffinityCookie"]}
+			if got != c.want {
+				t.Errorf("%s with %d %%: the status shows %v, want %v", c.st.Phase, c.st.Weight, got, c.want)
+			}
+		}
+	})
 }
 
 func TestIterationsAreCounted(t *testing.T) {
@@ -76,7 +126,7 @@ func TestIterationsAreCounted(t *testing.T) {
 	spec := &rollout.Spec{Steps: []rollout.Step{{}, {}, {Weight: 100, Bare: true}}}
 	for step, want := range map[int]int{0: 0, 1: 1, 2: 2, 3: 3} {
 		st := rollout.Status{Phase: rollout.Progressing, Step: step}
-		if got := Status(spec, &st, "").Iterations; got != want {
+		if got := Status(spec, &st, ofPodinfo()).Iterations; got != want {
 			t.Errorf("step %d: %d iterations, want %d", step, got, want)
 		}
 	}
@@ -105,7 +155,7 @@ func TestTheStatusIsWrittenWhenItChangesAndOnlyThen(t *testing.T) {
 		}
 		write := func(st rollout.Status) {
 			t.Helper()
-			if err := v.Write(f.ctx, Status(&rollout.Spec{}, &st, "Deployment podinfo")); err != nil {
+			if err := v.Write(f.ctx, Status(&rollout.Spec{}, &st, ofPodinfo())); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -137,7 +187,7 @@ func TestAStatusThatCouldNotBeWrittenIsWrittenWithTheNext(t *testing.T) {
 	withFlagger(t, func(f *fixture) {
 		f.createCanary()
 		v := f.view()
-		s := Status(&rollout.Spec{}, &rollout.Status{Phase: rollout.Promoting}, "Deployment podinfo")
+		s := Status(&rollout.Spec{}, &rollout.Status{Phase: rollout.Promoting}, ofPodinfo())
 		for _, fault := range []rehearsal.APIFault{rehearsal.FaultInternal("etcd is away"), {Hang: true}} {
 			f.api.Intercept(func(rehearsal.APIRequest) rehearsal.APIFault { return fault })
 			start := time.Now()
