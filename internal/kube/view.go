@@ -164,7 +164,9 @@ func message(st *rollout.Status, target string) string {
 	case rollout.Succeeded:
 		return "Canary analysis completed successfully, promotion finished."
 	case rollout.Failed:
-		switch { // what is halted keeps its pods: Flagger says here that they are gone
+		switch { // Flagger says in each case that the pods are gone
+		case !st.Routed:
+			return fmt.Sprintf("%s initialization failed, not scaled down. %s", target, st.Reason)
 		case st.Halted && st.Promoted == st.Revision:
 			return fmt.Sprintf("Canary promotion failed, %s not scaled down. %s", target, st.Reason)
 		case st.Halted:

@@ -41,7 +41,7 @@ func TestEveryPhaseIsShownAsFlaggerShowsIt(t *testing.T) {
 		t.Run(string(phase), func(t *testing.T) {
 			t.Parallel()
 			st := rollout.Status{
-				Phase: phase, Revision: "v2", Promoted: "v1", Step: 2, Weight: 20, Failed: 1, Since: since,
+				Phase: phase, Revision: "v2", Promoted: "v1", Routed: true, Step: 2, Weight: 20, Failed: 1, Since: since,
 				Reason: rollout.Reason{Code: rollout.CheckFailed, Detail: "too slow"},
 			}
 			spec := &rollout.Spec{Steps: []rollout.Step{{Weight: 10}, {Weight: 20}}}
@@ -79,16 +79,26 @@ func ofPodinfo() *canary.Canary {
 	}}
 }
 
-func TestWhatIsHaltedIsNotSaidToBeScaledToZero(t *testing.T) {
+func TestWhatIsNotScaledDownIsNotSaidToBe(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ promoted, want string }{
-		"a promotion": {"v2", "Canary promotion failed, Deployment podinfo not scaled down. the primary cannot become ready: pod x"},
-		"an analysis": {"v1", "Canary analysis failed, Deployment podinfo not scaled down. the primary cannot become ready: pod x"},
+	for name, c := range map[string]struct {
+		st   rollout.Status
+		want string
+	}{
+		"a promotion": {
+			rollout.Status{Halted: true, Routed: true, Promoted: "v2"},
+			"Canary promotion failed, Deployment podinfo not scaled down. the primary cannot become ready: pod x",
+		},
+		"an analysis": {
+			rollout.Status{Halted: true, Routed: true, Promoted: "v1"},
+			"Canary analysis failed, Deployment podinfo not scaled down. the primary cannot become ready: pod x",
+		},
+		"a first run": {
+			rollout.Status{Promoted: "v2"}, "Deployment podinfo initialization failed, not scaled down. the primary cannot become ready: pod x",
+		},
 	} {
-		st := rollout.Status{
-			Phase: rollout.Failed, Halted: true, Revision: "v2", Promoted: c.promoted,
-			Reason: rollout.Reason{Code: rollout.PrimaryBroken, Detail: "pod x"},
-		}
+		st := c.st
+		st.Phase, st.Revision, st.Reason = rollout.Failed, "v2", rollout.Reason{Code: rollout.PrimaryBroken, Detail: "pod x"}
 		if got := Status(&rollout.Spec{}, &st, ofPodinfo()).Conditions[0].Message; got != c.want {
 			t.Errorf("%s: it says %q, want %q", name, got, c.want)
 		}
