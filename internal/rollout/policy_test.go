@@ -111,3 +111,60 @@ func TestAnAnswerOfAnotherMoveOpensNothing(t *testing.T) {
 		}
 	}
 }
+
+// Whoever looks at a held rollout looks at one that answers. A canary that is not there is rolled back all the same.
+func TestAFailedAnalysisIsHeldOnlyWhileTheCanaryWorks(t *testing.T) {
+	t.Parallel()
+	spec := steps
+	spec.Threshold, spec.HoldOnFailure = 1, true
+	st, o := progressing(1), seen(20, 10*time.Second, checked(Fail))
+	if d := Decide(&spec, &st, &o); d.Outcome != Halted || d.Next.Weight != 20 || d.Want.Canary != ScaleLeave {
+		t.Errorf("a failed check: outcome %d, weight %d, %s", d.Outcome, d.Next.Weight, d.Reason)
+	}
+	st = progressing(1, func(s *Status) { s.Lost = true })
+	o = seen(20, 10*time.Second, func(o *Observation) { o.Target = of(down, "new") })
+	if d := Decide(&spec, &st, &o); d.Next.Phase != RollingBack || d.Next.Weight != 0 {
+		t.Errorf("a canary that is lost: %s with weight %d, %s", d.Next.Phase, d.Next.Weight, d.Reason)
+	}
+}
+
+// spec.suspend keeps a rollout from beginning. One that has begun is never left half-done by it.
+func TestARolloutThatHasBegunIsNotSuspended(t *testing.T) {
+	t.Parallel()
+	spec := steps
+	spec.Suspend = true
+	st, o := progressing(1), seen(20, 10*time.Second, checked(Pass))
+	if d := Decide(&spec, &st, &o); d.Reason.Code != StepTaken {
+		t.Errorf("in the analysis: %s", d.Reason)
+	}
+	st, o = promoting(50), seen(50, time.Second, func(o *Observation) { o.Primary = of(up, "new") })
+	if d := Decide(&spec, &st, &o); d.Next.Phase != Finalising {
+		t.Errorf("in the promotion: %s, %s", d.Next.Phase, d.Reason)
+	}
+}
+
+func TestOnlyMoreTrafficIsConfirmed(t *testing.T) {
+	t.Parallel()
+	spec := steps
+	spec.Hooks, spec.Steps = []canary.HookType{canary.HookConfirmTrafficIncrease}, []Step{{Mirror: 50}, {Mirror: 50}, {Weight: 20}}
+	for step, want := range map[int]Code{1: StepTaken, 2: GateClosed} {
+		st := progressing(0, func(s *Status) { s.Step = step })
+		o := seen(0, 10*time.Second, checked(Pass), func(o *Observation) { o.Route.Mirror = 50 })
+		if d := Decide(&spec, &st, &o); d.Reason.Code != want {
+			t.Errorf("after step %d: %s, want %s", step, d.Reason, want)
+		}
+	}
+}
+
+// While traffic leaves the canary nobody is to be kept on it.
+func TestUsersAreKeptOnlyWhileTheAnalysisLasts(t *testing.T) {
+	t.Parallel()
+	for phase, want := range map[Phase]string{
+		Progressing: "abc", WaitingPromotion: "abc", Promoting: "abc", RollingBack: "", Failed: "", Succeeded: "", Terminated: "",
+	} {
+		st := Status{Phase: phase, Step: 1, Weight: 20, Routed: true, Session: "abc"}
+		if got := Want(&steps, &st).Route.Session; got != want {
+			t.Errorf("%s: users are kept by %q, want %q", phase, got, want)
+		}
+	}
+}
