@@ -14,7 +14,8 @@ import (
 )
 
 // App creates a Deployment as podinfo's: container podinfo, port http on 9898, label app=<name>. The end of the image's
-// tag says how its pods behave: pending, badimage, crash, slow-N, dies-N; with any other tag they become ready at once.
+// tag says how its pods behave: pending, badimage, crash, crash-primary (only the pods of a primary do), slow-N, dies-N; with
+// any other tag they become ready at once.
 func (n *Namespace) App(name, image string, replicas int32) *appsv1.Deployment {
 	n.t.Helper()
 	labels := map[string]string{"app": name}

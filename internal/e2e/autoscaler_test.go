@@ -173,6 +173,42 @@ func TestAScaledObjectIsPausedWheneverTheCanaryIsDown(t *testing.T) {
 	s.wantPausedWhileDown(record, []string{"", "0", "", "0", "", "0"})
 }
 
+// The primary may be measured by queries of its own, and have another size.
+func TestThePrimarysScaledObjectHasItsOwnQueriesAndSize(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, "nginx", scaledBy("keda.sh/v1alpha1", "ScaledObject", func(ref map[string]any) {
+		ref["primaryScalerQueries"] = map[string]any{"load": `sum(rate(requests{pod=~"podinfo-primary-.*"}[1m]))`}
+		ref["primaryScalerReplicas"] = map[string]any{"minReplicas": 2, "maxReplicas": 8}
+	}))
+	s.scaledObject()
+	s.change(scaledObjects(), `{"spec":{"triggers":[
+		{"type":"prometheus","name":"load","metadata":{"query":"sum(rate(requests{pod=~\"podinfo-[a-z0-9]+-.*\"}[1m]))","threshold":"5"}},
+		{"type":"cpu","metadata":{"value":"60"}}]}}`)
+	s.initialise()
+	want := func(query string, low, high int64) {
+		t.Helper()
+		spec := s.Get(scaledObjects(), "podinfo-primary").Object["spec"].(map[string]any)
+		triggers := spec["triggers"].([]any)
+		if got := triggers[0].(map[string]any)["metadata"].(map[string]any)["query"]; got != query || len(triggers) != 2 {
+			t.Errorf("the primary's triggers are %v, want the query %s", triggers, query)
+		}
+		if spec["minReplicaCount"] != low || spec["maxReplicaCount"] != high {
+			t.Errorf("the primary has %v to %v replicas, want %d to %d", spec["minReplicaCount"], spec["maxReplicaCount"], low, high)
+		}
+	}
+	const own = `sum(rate(requests{pod=~"podinfo-primary-.*"}[1m]))`
+	want(own, 2, 8)
+	// What the user changes of the canary's follows at the promotion, and what is the primary's own stays.
+	s.change(scaledObjects(), `{"spec":{"maxReplicaCount":6,"cooldownPeriod":60}}`)
+	s.end(s.rollOut(v2), 0)
+	s.wantPromoted(v2)
+	s.wantSafe()
+	want(own, 2, 8)
+	if got := s.Get(scaledObjects(), "podinfo-primary").Object["spec"].(map[string]any)["cooldownPeriod"]; got != int64(60) {
+		t.Errorf("the primary's cooldownPeriod is %v", got)
+	}
+}
+
 // wantPausedWhileDown checks the values that the annotation had, one after the other, and that a canary without pods is
 // paused, with pods is not, and is not paused while it has traffic.
 func (s *scenario) wantPausedWhileDown(record *Recorder, want []string) {

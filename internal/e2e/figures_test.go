@@ -37,6 +37,8 @@ func TestFigures(t *testing.T) {
 		t.Logf("memory: %.0f MiB (goal 80 MiB)", float64(run.MaxRSS())/(1<<20))
 		requests := Since(s.Requests(), run.Started)
 		LogRequests(t, requests)
+		wantFew(t, requests)
+		logSteps(t, requests, stepped)
 		for i := range len(stepped) - 2 { // the last step ends with the promotion, which is not idle
 			idle := map[string]int{}
 			for _, r := range requests {
@@ -73,4 +75,40 @@ func TestFigures(t *testing.T) {
 		lines := run.Lines()
 		t.Logf("penstock version printed after %d ms (goal 50 ms)", lines[0].At.Sub(run.Started).Milliseconds())
 	})
+}
+
+// wantFew holds a whole rollout of five steps to 60 requests beside the renewals of its lease. Unlike the times, their number
+// does not depend on the machine.
+func wantFew(t *testing.T, requests []Request) {
+	t.Helper()
+	const most = 60
+	n := 0
+	for _, r := range requests {
+		if r.Resource != "leases" || r.Verb != "update" && r.Verb != "patch" {
+			n++
+		}
+	}
+	if t.Logf("%d requests, renewals of the lease aside (at most %d)", n, most); n > most {
+		t.Errorf("the rollout took %d requests, want at most %d", n, most)
+	}
+}
+
+// logSteps prints what was asked between one weight and the next, and before the first and after the last.
+func logSteps(t *testing.T, requests []Request, stepped []time.Time) {
+	t.Helper()
+	parts := make([][]Request, len(stepped)+1)
+	for _, r := range requests {
+		i := 0
+		for i < len(stepped) && !r.At.Before(stepped[i]) {
+			i++
+		}
+		parts[i] = append(parts[i], r)
+	}
+	for i, part := range parts {
+		verbs := map[string]int{}
+		for _, r := range part {
+			verbs[r.Verb]++
+		}
+		t.Logf("requests after %d changes of the weight: %d, %v", i, len(part), verbs)
+	}
 }

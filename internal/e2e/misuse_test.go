@@ -25,6 +25,10 @@ func TestWhatCannotBeRunIsRefusedBeforeAnythingIsTouched(t *testing.T) {
 			change: func(spec map[string]any) { spec["targetRef"].(map[string]any)["name"] = "missing" },
 			want:   []string{`Deployment "missing" does not exist in namespace`},
 		},
+		"a target of a kind that cannot be rolled out": {
+			change: func(spec map[string]any) { spec["targetRef"].(map[string]any)["kind"] = "StatefulSet" },
+			want:   []string{`spec.targetRef.kind: "StatefulSet"`, "DaemonSet", "Deployment", "Service"},
+		},
 		"a query that does not parse": {change: metric(`sum(rate(http_requests_total[1m])`), want: []string{"errors", "query"}},
 		"an unknown provider":         {change: func(spec map[string]any) { spec["provider"] = "ngnix" }, want: []string{"ngnix", "nginx"}},
 		"a container that the target does not have": {

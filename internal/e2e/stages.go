@@ -16,7 +16,8 @@ import (
 var failingPods string
 
 // misbehaves matches the images whose pods kwok's own stage must not make ready.
-const misbehaves = `.spec.containers[].image | test("[:-](pending|badimage|crash|slow-[0-9]+)$")`
+const misbehaves = `. as $pod | .spec.containers[].image | test("[:-](pending|badimage|crash|slow-[0-9]+)$") or
+	(test("[:-]crash-primary$") and ($pod.metadata.labels.app // "" | endswith("-primary")))`
 
 // writeStages writes the file that tells kwok how nodes and pods behave: its own stages for the good cases, taken from
 // its module, and ours for the failures.

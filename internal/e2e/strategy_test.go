@@ -3,6 +3,8 @@ package e2e
 import (
 	"slices"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func TestSkippingTheAnalysisPromotesAReadyCanaryWithoutTraffic(t *testing.T) {
@@ -17,6 +19,30 @@ func TestSkippingTheAnalysisPromotesAReadyCanaryWithoutTraffic(t *testing.T) {
 	if n := len(s.prometheus.Queries()); n > 0 {
 		t.Errorf("Prometheus was asked %d times", n)
 	}
+}
+
+// Without an analysis the canary goes only when the primary, which takes its time, is ready.
+func TestSkippingTheAnalysisWaitsForThePrimary(t *testing.T) {
+	t.Parallel()
+	s := newScenario(t, "gatewayapi:v1", func(spec map[string]any) { spec["skipAnalysis"] = true })
+	s.initialise()
+	s.end(s.rollOut(v2+"-slow-4"), 0)
+	s.wantPromoted(v2 + "-slow-4")
+	s.wantWeights(0)
+	s.wantSafe()
+	promoting := false
+	s.record.Replay(func(m Moment) {
+		phase := recordAt(m).Status.Phase
+		promoting = promoting || phase == "Promoting"
+		if !promoting || m.Version.key() != "Deployment/podinfo" {
+			return
+		}
+		replicas, _, _ := unstructured.NestedInt64(m.Version.Object.Object, "spec", "replicas")
+		updated, _, _ := unstructured.NestedInt64(m.Object("Deployment", "podinfo-primary").Object, "status", "updatedReplicas")
+		if ready := readyPods(m, "podinfo-primary"); replicas == 0 && (ready < 2 || updated < 2) {
+			t.Errorf("in the phase %s the canary was scaled down with %d ready pods of the primary, %d of them new", phase, ready, updated)
+		}
+	})
 }
 
 func TestASuspendedCanaryIsLeftAlone(t *testing.T) {
