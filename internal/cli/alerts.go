@@ -3,12 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/notify"
-	"github.com/penstock-dev/penstock/internal/runner"
 )
 
 // alertProviders looks an AlertProvider up in the files, and after that among those of the cluster that the canary names.
@@ -38,24 +39,47 @@ func (a *App) alertProviders(ctx context.Context, client *kube.Client, set *cana
 	}, nil
 }
 
-// alerting returns a reporter for each entry of spec.analysis.alerts. It calls nobody yet.
-func (d *drive) alerting() (reporters []runner.Reporter, closeAll func(), err error) {
-	var all []*gate.Alerts
+// lastWords is how long the alerts of a run that could not finish may take; lastGasp is that of a cancelled one, which is
+// killed soon.
+const (
+	lastWords = 10 * time.Second
+	lastGasp  = time.Second
+)
+
+// alerting returns the alerts of each entry of spec.analysis.alerts. It calls nobody yet.
+func (d *drive) alerting() (all []*gate.Alerts, closeAll func(), err error) {
 	for _, route := range d.alerts {
 		alerts, err := gate.NewAlerts(gate.AlertConfig{
-			Canary: d.canary, Route: route, Clock: d.clock, Version: d.version, RunURL: d.runURL, Secret: d.secret, Failed: d.warn,
+			Canary: d.canary, Route: route, Clock: d.clock, Version: d.version, Links: d.links, Secret: d.secret, Failed: d.warn,
 			Through: d.through,
 		})
 		if err != nil {
 			return nil, nil, badInput(err)
 		}
-		all, reporters = append(all, alerts), append(reporters, alerts)
+		all = append(all, alerts)
 	}
-	return reporters, func() {
+	return all, func() {
 		for _, alerts := range all {
 			alerts.Close()
 		}
 	}, nil
+}
+
+// unfinished tells the chats that the run ended before its rollout did.
+func (d *drive) unfinished(ctx context.Context, all []*gate.Alerts, why error) {
+	limit := lastWords
+	select {
+	case <-d.stop:
+		limit = lastGasp
+	default:
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	var told sync.WaitGroup
+	for _, alerts := range all {
+		told.Go(func() { alerts.Unfinished(ctx, why) })
+	}
+	told.Wait()
 }
 
 // warner says what people should know and what changes nothing of the rollout.

@@ -11,13 +11,10 @@ import (
 
 // ended publishes the result of a canary: the job's outputs and summary, and the files of the report. Of several canaries
 // each has a directory of its own, and none sets outputs.
-func (b *bulletin) ended(r report.Result, s report.Snapshot, alone bool) {
+func (p *poster) ended(r report.Result, s report.Snapshot, alone bool) {
+	b := p.bulletin
 	if b.in.ReportDir != "" {
-		dir := b.in.ReportDir
-		if !alone {
-			dir = filepath.Join(dir, r.Namespace+"-"+r.Canary)
-		}
-		b.check("write the report", b.write(dir, r, s))
+		b.check("write the report", b.write(p.dir, r, s))
 	}
 	pairs := outputs(&r, &s, b.ci.RunURL)
 	if b.in.ReportDir != "" {
@@ -40,7 +37,7 @@ func (b *bulletin) ended(r report.Result, s report.Snapshot, alone bool) {
 		}
 	case forge.PlatformGitLab:
 		if b.in.ReportDir != "" && alone {
-			b.check("write the files for GitLab", b.writeGitLab(pairs))
+			b.check("write the files for GitLab", p.writeGitLab(pairs))
 		}
 	}
 }
@@ -71,15 +68,20 @@ func (b *bulletin) write(dir string, r report.Result, s report.Snapshot) error {
 }
 
 // writeGitLab writes what a job hands to those after it, and its links.
-func (b *bulletin) writeGitLab(pairs []forge.Pair) error {
+func (p *poster) writeGitLab(pairs []forge.Pair) error {
+	b := p.bulletin
 	text, err := forge.GitLabDotenv(dotenv(pairs))
 	b.check("set the outputs", err)
 	if err := writeWhole(filepath.Join(b.in.ReportDir, "penstock.env"), []byte(text)); err != nil {
 		return err
 	}
-	links, err := forge.GitLabAnnotations([]forge.GitLabLink{{Label: "Rollout job", URL: b.ci.RunURL}})
+	links := p.forgeLinks(true)
+	if len(links) > 1 { // it is the job's page that shows them
+		links = links[1:]
+	}
+	text, err = forge.GitLabAnnotations(links)
 	b.check("write the links", err)
-	return writeWhole(filepath.Join(b.in.ReportDir, "annotations.json"), []byte(links))
+	return writeWhole(filepath.Join(b.in.ReportDir, "annotations.json"), []byte(text))
 }
 
 // dotenv names the outputs as variables of the jobs that follow. PENSTOCK_CANARY there would be the input of the same name

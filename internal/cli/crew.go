@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/penstock-dev/penstock/internal/analysis"
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
@@ -19,6 +20,7 @@ type crew struct {
 	hooks     runner.Hooks // nil when nobody has to be asked
 	reporters []runner.Reporter
 	voters    *voting // nil when nobody has to approve
+	alerts    []*gate.Alerts
 
 	closers []func()
 }
@@ -77,7 +79,10 @@ func (d *drive) fill(ctx context.Context, c *crew, world *kube.World) error {
 		return err
 	}
 	c.closers = append(c.closers, closeAlerts)
-	c.hooks, c.reporters = hooks.hooks, slices.Concat(hooks.reporters, alerts)
+	c.hooks, c.reporters, c.alerts = hooks.hooks, slices.Clone(hooks.reporters), alerts
+	for _, one := range alerts {
+		c.reporters = append(c.reporters, one)
+	}
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/notify"
 	"github.com/penstock-dev/penstock/internal/reach"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -42,21 +43,22 @@ type drive struct {
 	version    string
 	stop       <-chan struct{}
 	reporters  []runner.Reporter
-	begun      func()                // called when everything is checked and the lease is held; may be nil
-	leaseLimit time.Duration         // how long another run's lease is waited for; 0 is the usual
-	busy       kube.Busy             // what to do when another run is at work
-	standing   standing              // how it leaves closed gates
-	busyOnly   string                // the only run that is asked to stop; "" asks any
-	stopLimit  time.Duration         // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
-	id         string                // of this run; "" makes one
-	runURL     string                // of the CI job; empty when there is none
-	commit     string                // that the job is for
-	mask       *masker               // told of secrets; nil keeps them to itself
-	warn       func(error)           // told of what goes wrong beside the rollout; nil keeps it to itself
-	approvals  *approvals            // nil: nobody has to approve
-	gated      func(*gate.Approvals) // told of them, to show the gate; may be nil
-	way        reach.Mode            // to the Services of the cluster; nothing is as every other host
-	through    httpx.Through         // that way, while the run lasts
+	begun      func()                   // called when everything is checked and the lease is held; may be nil
+	leaseLimit time.Duration            // how long another run's lease is waited for; 0 is the usual
+	busy       kube.Busy                // what to do when another run is at work
+	standing   standing                 // how it leaves closed gates
+	busyOnly   string                   // the only run that is asked to stop; "" asks any
+	stopLimit  time.Duration            // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
+	id         string                   // of this run; "" makes one
+	runURL     string                   // of the CI job; empty when there is none
+	commit     string                   // that the job is for
+	links      func(bool) []notify.Link // what people can open of the run; whether it is over; nil is nothing
+	mask       *masker                  // told of secrets; nil keeps them to itself
+	warn       func(error)              // told of what goes wrong beside the rollout; nil keeps it to itself
+	approvals  *approvals               // nil: nobody has to approve
+	gated      func(*gate.Approvals)    // told of them, to show the gate; may be nil
+	way        reach.Mode               // to the Services of the cluster; nothing is as every other host
+	through    httpx.Through            // that way, while the run lasts
 
 	loadShell   bool                                                       // the run's own load tests may start processes
 	address     func(ctx context.Context, hostport string) (string, error) // where the targets of load are reached; nil is that way
@@ -121,6 +123,9 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		defer leave()
 	}
 	result, err := run.Do(ctx)
+	if err != nil {
+		d.unfinished(ctx, crew.alerts, err)
+	}
 	crew.voters.close(context.WithoutCancel(ctx))
 	d.unload(&result)
 	if err == nil && result.Outcome == rollout.Uninstalled {

@@ -178,7 +178,7 @@ func (a *App) finalizeOne(ctx context.Context, in *finalizeInputs, e *ending) er
 	case e.owns(&record): // the job is over: what is still alive of it has no one to tell
 		d.busy, d.busyOnly = kube.Supersede, record.ID
 	}
-	p := e.bulletin.inPlaceOf(&record).poster(ctx, e.canary)
+	p := e.bulletin.inPlaceOf(&record).poster(ctx, e.canary, true)
 	result, err := a.runOne(ctx, &in.runInputs, d, p)
 	if errors.Is(err, kube.ErrHeld) && (in.Expired || e.passedOn(ctx, &record)) {
 		a.say(report.Clean(name+": its run is alive, and is left alone") + "\n")

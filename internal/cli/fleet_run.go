@@ -93,7 +93,7 @@ func (q *squad) publish(ctx context.Context) {
 		}
 		all.Go(func() { q.posters[i].close(ctx, err) })
 		if m.Skipped == "" && m.Error == "" {
-			q.bulletin.ended(m.Result, q.posters[i].last, false)
+			q.posters[i].ended(m.Result, q.posters[i].last, false)
 		}
 	}
 	all.Wait()
@@ -112,9 +112,9 @@ func (q *squad) prepare(ctx context.Context, m *metrics) {
 		}
 		lines[i] = report.FleetLine{Snapshot: s, Waits: true}
 		q.members = append(q.members, report.FleetMember{Result: report.Summarise(s)})
-		p := q.bulletin.poster(ctx, d.canary)
+		p := q.bulletin.poster(ctx, d.canary, false)
 		q.posters = append(q.posters, p)
-		d.gated = p.gated
+		d.gated, d.links = p.gated, p.links
 		d.id, d.runURL, d.commit = q.bulletin.id, q.bulletin.ci.RunURL, q.bulletin.ci.SHA
 		d.reporters = append([]runner.Reporter{boardReporter{q, i}, p}, m.reporters(d.canary)...)
 		d.checked = func(ctx context.Context) error { return q.checked(ctx, i) }

@@ -61,7 +61,7 @@ func (a *App) follow(ctx context.Context, in *runInputs, f *follower, b *bulleti
 		return err
 	}
 	defer metrics.close()
-	screen, p := a.screen(f.clock), b.poster(ctx, f.canary)
+	screen, p := a.screen(f.clock), b.poster(ctx, f.canary, true)
 	f.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(f.canary)...)
 	result, err := f.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {
@@ -71,7 +71,7 @@ func (a *App) follow(ctx context.Context, in *runInputs, f *follower, b *bulleti
 	if err != nil {
 		return err
 	}
-	return a.conclude(b, result, in.Output)
+	return a.conclude(p, result, in.Output)
 }
 
 // follower is everything that it takes to follow a rollout.

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/gate"
+	"github.com/penstock-dev/penstock/internal/notify"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
@@ -18,15 +22,19 @@ import (
 type poster struct {
 	bulletin  *bulletin
 	publisher *forge.Publisher
+	dir       string // of the report's files; empty when none are written
 
 	mu   sync.Mutex
 	last report.Snapshot
 	gate func() *report.Gate // what waits for people; nil before the run has begun and without approvals
 }
 
-// poster opens the pages of a canary. Close must be called.
-func (b *bulletin) poster(ctx context.Context, c *canary.Canary) *poster {
-	p := &poster{bulletin: b, publisher: forge.NewPublisher(ctx, b.surfaces(c)...)}
+// poster opens the pages of a canary. Close must be called. Of several canaries, each has its files in a directory of its own.
+func (b *bulletin) poster(ctx context.Context, c *canary.Canary, alone bool) *poster {
+	p := &poster{bulletin: b, publisher: forge.NewPublisher(ctx, b.surfaces(c)...), dir: b.in.ReportDir}
+	if p.dir != "" && !alone {
+		p.dir = filepath.Join(p.dir, c.Namespace+"-"+c.Name)
+	}
 	p.last.Namespace, p.last.Canary, p.last.Provider = c.Namespace, c.Name, c.Spec.Provider
 	return p
 }
@@ -37,6 +45,40 @@ func (p *poster) Report(_ context.Context, u runner.Update) {
 	p.last = u.Snapshot
 	p.mu.Unlock()
 	p.publisher.Publish(p.page(&u.Snapshot))
+}
+
+// links are what people can open of the run, the job first. It never waits.
+func (p *poster) links(over bool) []notify.Link {
+	var links []notify.Link
+	for _, l := range p.forgeLinks(over) {
+		links = append(links, notify.Link{Name: l.Name, URL: l.URL})
+	}
+	return links
+}
+
+func (p *poster) forgeLinks(over bool) []forge.Link {
+	b := p.bulletin
+	if b.ci.RunURL == "" {
+		return nil
+	}
+	links := []forge.Link{{Name: "Job", URL: b.ci.RunURL}}
+	if p.publisher != nil {
+		links = append(links, p.publisher.Links()...)
+	}
+	if url := b.ci.ArtifactURL(filepath.ToSlash(filepath.Join(p.dir, "report.html"))); p.dir != "" && url != "" {
+		name := "Report"
+		if !over {
+			name = "Report, once the job is over"
+		}
+		links = append(links, forge.Link{Name: name, URL: url})
+	}
+	if url := b.ci.RequestURL(); url != "" && !slices.ContainsFunc(links, func(l forge.Link) bool { return strings.HasPrefix(l.URL, url) }) {
+		links = append(links, forge.Link{Name: "Request", URL: url})
+	}
+	if b.ci.EnvironmentURL != "" {
+		links = append(links, forge.Link{Name: "Environment", URL: b.ci.EnvironmentURL})
+	}
+	return links
 }
 
 // gated shows the gates at which people approve.

@@ -109,7 +109,7 @@ func (a *App) rehearse(ctx context.Context, in *rehearseInputs, name string) err
 	}
 	addTraffic(&r, traffic)
 	r.ExitCode = exitCode(result.Outcome)
-	b.ended(r, result.Snapshot, true)
+	(&poster{bulletin: b, dir: b.in.ReportDir}).ended(r, result.Snapshot, true) // nothing is shown on a forge
 	return a.finish(r, result, in.Output)
 }
 

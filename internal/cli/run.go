@@ -93,7 +93,7 @@ func (a *App) runAlone(ctx context.Context, in *runInputs, client *kube.Client, 
 		}
 		return a.dryRun(ctx, d)
 	}
-	p := o.bulletin.poster(ctx, c)
+	p := o.bulletin.poster(ctx, c, true)
 	d, err := prepare()
 	if err != nil {
 		p.close(ctx, err)
@@ -104,14 +104,14 @@ func (a *App) runAlone(ctx context.Context, in *runInputs, client *kube.Client, 
 	if err != nil {
 		return err
 	}
-	return a.conclude(o.bulletin, result, in.Output)
+	return a.conclude(p, result, in.Output)
 }
 
 // conclude publishes the result of the only canary, and ends with its exit code.
-func (a *App) conclude(b *bulletin, result runner.Result, output string) error {
+func (a *App) conclude(p *poster, result runner.Result, output string) error {
 	r := report.Summarise(result.Snapshot)
 	r.ExitCode = exitCode(result.Outcome)
-	b.ended(r, result.Snapshot, true)
+	p.ended(r, result.Snapshot, true)
 	return a.finish(r, result, output)
 }
 
@@ -168,7 +168,7 @@ func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (r
 	}
 	defer metrics.close()
 	screen := a.screen(d.clock)
-	d.gated = p.gated
+	d.gated, d.links = p.gated, p.links
 	d.id, d.runURL, d.commit = p.bulletin.id, p.bulletin.ci.RunURL, p.bulletin.ci.SHA
 	d.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(d.canary)...)
 	result, err := d.run(ctx)

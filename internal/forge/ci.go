@@ -1,5 +1,11 @@
 package forge
 
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+)
+
 // CI is what the job knows of itself, one value on both platforms. It is zero outside CI.
 type CI struct {
 	Platform Platform
@@ -42,6 +48,24 @@ type Deployment struct {
 type Payload struct {
 	Image  []string // images to roll out: "image" may be one text or a list
 	Canary string   // name of the canary to roll out
+}
+
+// RequestURL is the page of the pull or merge request, or nothing when the event has none.
+func (ci *CI) RequestURL() string {
+	kind := map[Platform]string{PlatformGitHub: "pull", PlatformGitLab: "-/merge_requests"}[ci.Platform]
+	if ci.Request == 0 || kind == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s/%s/%d", ci.Server, ci.Repository, kind, ci.Request)
+}
+
+// ArtifactURL is where GitLab shows a file that the job keeps as an artifact, by its path in the project. GitHub has no such
+// address before the job is over, nor has a file outside of the project.
+func (ci *CI) ArtifactURL(path string) string {
+	if ci.Platform != PlatformGitLab || !filepath.IsLocal(path) {
+		return ""
+	}
+	return ci.RunURL + "/artifacts/file/" + (&url.URL{Path: path}).EscapedPath()
 }
 
 // ReadCI reads what the platform tells its jobs: environment variables, and on GitHub the file of the event. Outside

@@ -21,9 +21,13 @@ type checkRun struct {
 	g       *GitHub
 	rollout Rollout
 	id      int64 // 0 before it is found or created
+	place   place
 }
 
 func (c *checkRun) Name() string { return "check run" }
+
+// Link leads to the check run's own page, which has the report.
+func (c *checkRun) Link() Link { return Link{"Report", c.place.at()} }
 
 func (c *checkRun) title() string { return "Canary " + c.rollout.name() }
 
@@ -69,6 +73,7 @@ func (c *checkRun) find(ctx context.Context) (int64, error) {
 		}
 		for _, run := range found.CheckRuns {
 			if run.GetExternalID() == c.mark() && run.GetName() == name {
+				c.place.is(run.GetHTMLURL())
 				return run.GetID(), nil
 			}
 		}
@@ -93,6 +98,7 @@ func (c *checkRun) create(ctx context.Context, p Page) error {
 		})
 		if err == nil {
 			c.id = run.GetID()
+			c.place.is(run.GetHTMLURL())
 		}
 		return err
 	})

@@ -17,9 +17,13 @@ type requestComment struct {
 	g       *GitHub
 	rollout Rollout
 	id      int64 // 0 before it is found or created
+	place   place
 }
 
 func (c *requestComment) Name() string { return "comment" }
+
+// Link leads to the comment on the pull request.
+func (c *requestComment) Link() Link { return Link{"Pull request", c.place.at()} }
 
 // marker is the first line of the comment. It is shown to nobody.
 func marker(repository string, r Rollout) string {
@@ -65,6 +69,7 @@ func (c *requestComment) create(ctx context.Context, number int, body string) er
 		comment, _, err := c.g.api.Issues.CreateComment(ctx, c.g.owner, c.g.repo, number, &github.IssueComment{Body: &body})
 		if err == nil {
 			c.id = comment.GetID()
+			c.place.is(comment.GetHTMLURL())
 		}
 		return err
 	})
@@ -99,6 +104,7 @@ func (c *requestComment) find(ctx context.Context, number int) (int64, error) {
 		}
 		for _, comment := range comments {
 			if sameLogin(comment.GetUser(), login) && strings.HasPrefix(comment.GetBody(), first) {
+				c.place.is(comment.GetHTMLURL())
 				return comment.GetID(), nil
 			}
 		}

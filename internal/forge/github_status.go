@@ -80,6 +80,9 @@ func (c *commitSurface) Name() string {
 	return c.check.Name()
 }
 
+// Link leads to the check run; a commit status has no page of its own.
+func (c *commitSurface) Link() Link { return c.check.Link() }
+
 func (c *commitSurface) Show(ctx context.Context, p Page) error {
 	if !c.person {
 		err := c.check.Show(ctx, p)

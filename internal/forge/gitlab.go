@@ -114,6 +114,7 @@ type gitlabSurface struct {
 	name string
 	need string // what the token must have
 	show func(context.Context, Page) error
+	link func() Link // nil: nobody can open it
 
 	off    bool
 	absent int // how often GitLab knew no such thing
@@ -121,6 +122,14 @@ type gitlabSurface struct {
 
 // Name is what a warning calls it.
 func (s *gitlabSurface) Name() string { return s.name }
+
+// Link is where people see it.
+func (s *gitlabSurface) Link() Link {
+	if s.link == nil {
+		return Link{}
+	}
+	return s.link()
+}
 
 // Show writes a page, if it differs from what GitLab shows.
 func (s *gitlabSurface) Show(ctx context.Context, p Page) error {

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -25,12 +26,14 @@ type gitlabNote struct {
 	looked  time.Time
 	id      int    // 0: not found yet
 	body    string // what GitLab shows
+	place   place
 }
 
 func newGitLabNote(api *gitlabAPI) Surface {
 	r := api.cfg.Rollout
 	n := &gitlabNote{api: api, marker: "<!-- penstock:rollout " + api.cfg.CI.Repository + "/" + r.Namespace + "/" + r.Canary + " -->"}
-	return &gitlabSurface{name: "merge request note", need: "the scope api and at least the role Reporter", show: n.show}
+	return &gitlabSurface{name: "merge request note", need: "the scope api and at least the role Reporter", show: n.show,
+		link: func() Link { return Link{"Merge request", n.place.at()} }}
 }
 
 func (n *gitlabNote) show(ctx context.Context, p Page) error {
@@ -94,7 +97,7 @@ func (n *gitlabNote) look(ctx context.Context) error {
 		for _, note := range found {
 			first, _, _ := strings.Cut(note.Body, "\n")
 			if note.Author.ID == me && !note.System && strings.TrimSpace(first) == n.marker {
-				n.id, n.body = note.ID, strings.TrimSpace(strings.ReplaceAll(note.Body, "\r\n", "\n"))
+				n.is(note.ID, strings.TrimSpace(strings.ReplaceAll(note.Body, "\r\n", "\n")))
 				return true, resp, err
 			}
 		}
@@ -114,8 +117,15 @@ func (n *gitlabNote) create(ctx context.Context, body string) error {
 	if err != nil {
 		return err
 	}
-	n.id, n.body = note.ID, body
+	n.is(note.ID, body)
 	return nil
+}
+
+// is keeps which note is ours, and what it says.
+func (n *gitlabNote) is(id int, body string) {
+	n.id, n.body = id, body
+	ci := &n.api.cfg.CI
+	n.place.is(fmt.Sprintf("%s/%s/-/merge_requests/%d#note_%d", strings.TrimRight(ci.Server, "/"), ci.Repository, n.request, id))
 }
 
 func (n *gitlabNote) edit(ctx context.Context, body string) error {

@@ -67,9 +67,6 @@ func dotenvProblem(name, value string) string {
 	return ""
 }
 
-// GitLabLink is a link for people.
-type GitLabLink struct{ Label, URL string }
-
 const (
 	gitlabLabelMax = 255
 	gitlabURLMax   = 2048
@@ -77,7 +74,7 @@ const (
 
 // GitLabAnnotations renders links as an annotations report: GitLab shows them on the job's page. A link that it would
 // refuse is left out and named by the error.
-func GitLabAnnotations(links []GitLabLink) (string, error) {
+func GitLabAnnotations(links []Link) (string, error) {
 	type annotation struct {
 		Link struct {
 			Label string `json:"label"`
@@ -87,7 +84,7 @@ func GitLabAnnotations(links []GitLabLink) (string, error) {
 	section := []annotation{} // not nil: GitLab's schema wants a list
 	var problems []error
 	for _, link := range links {
-		label := gitlabCut(report.Clean(link.Label), gitlabLabelMax)
+		label := gitlabCut(report.Clean(link.Name), gitlabLabelMax)
 		switch {
 		case label == "":
 			problems = append(problems, errors.New("a link is left out: it has no label"))

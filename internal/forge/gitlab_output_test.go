@@ -65,7 +65,7 @@ func TestGitLabDotenvKeepsGitLabsLimits(t *testing.T) {
 
 func TestGitLabAnnotations(t *testing.T) {
 	t.Parallel()
-	text, err := forge.GitLabAnnotations([]forge.GitLabLink{
+	text, err := forge.GitLabAnnotations([]forge.Link{
 		{"Report <b>", "https://gitlab.test/r?a=1&b=2"}, {"bad\x1b[31m", "javascript:alert(1)"}, {"", "https://a.test"}, {"long", "https://a.test/" + strings.Repeat("x", 2048)},
 	})
 	gitlabMention(t, err, `\x1b[31m" is left out: its URL is not an http or https URL`, "no label", `"long" is left out`)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -16,7 +14,6 @@ import (
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/notify"
 	"github.com/penstock-dev/penstock/internal/report"
-	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
 
@@ -33,7 +30,9 @@ type AlertConfig struct {
 	Route   notify.Route
 	Clock   clock.Clock
 	Version string // of penstock, for the User-Agent
-	RunURL  string // of the job, a link in every alert; may be empty
+
+	// Links returns what people can open now: the job, the request, the report. It must not wait. Nil is none.
+	Links func(over bool) []notify.Link
 
 	// Secret reads the Secret of the route. It is called when the first alert is due.
 	Secret func(ctx context.Context, namespace, name string) (map[string][]byte, error)
@@ -52,8 +51,7 @@ type Alerts struct {
 	to     *notify.Credentials // nil before the Secret was read
 	failed string              // why the last alert was not taken
 
-	phase rollout.Phase   // of the update before
-	gate  canary.HookType // that was closed at the update before
+	last report.Snapshot // of the update before
 }
 
 // NewAlerts calls nobody yet. The error says what is wrong with the proxy of the AlertProvider.
@@ -75,8 +73,20 @@ func (a *Alerts) Close() { a.client.CloseIdle() }
 // Report sends what an update is worth, if the entry of the canary wants to hear of it.
 func (a *Alerts) Report(ctx context.Context, u runner.Update) {
 	alert, due := a.alert(&u)
-	a.phase, a.gate = u.Snapshot.Status.Phase, closedGate(&u.Snapshot.Status)
-	if !due || !notify.Due(a.Route.Severity, alert.Severity) {
+	a.last = u.Snapshot
+	if due {
+		a.raise(ctx, alert)
+	}
+}
+
+// Unfinished sends that the run ended before its rollout did, and why. It must not be called during Report.
+func (a *Alerts) Unfinished(ctx context.Context, why error) {
+	a.raise(ctx, a.unfinished(why))
+}
+
+// raise sends an alert, if the entry of the canary wants to hear of it.
+func (a *Alerts) raise(ctx context.Context, alert notify.Alert) {
+	if !notify.Due(a.Route.Severity, alert.Severity) {
 		return
 	}
 	switch err := a.send(ctx, alert); {
@@ -87,100 +97,6 @@ func (a *Alerts) Report(ctx context.Context, u runner.Update) {
 		if a.failed = err.Error(); a.Failed != nil {
 			a.Failed(err)
 		}
-	}
-}
-
-// alert is what Flagger would say at this moment, with the reason, which Flagger leaves out.
-func (a *Alerts) alert(u *runner.Update) (notify.Alert, bool) {
-	s := &u.Snapshot
-	alert := notify.Alert{Namespace: s.Namespace, Canary: s.Canary, Phase: string(s.Status.Phase), Thread: s.Status.Revision}
-	kind := a.Canary.Spec.TargetRef.Kind
-	alert.Target = kind + "/" + a.Canary.Spec.TargetRef.Name
-	say := func(severity canary.Severity, title string) (notify.Alert, bool) {
-		alert.Severity, alert.Title, alert.Text = severity, title, report.Clean(s.Reason)
-		a.details(&alert, s)
-		return alert, true
-	}
-	switch {
-	case s.Outcome == rollout.Promoted && s.Spec.Skip:
-		return say(canary.SeverityInfo, "Canary analysis was skipped, promotion finished.")
-	case s.Outcome == rollout.Promoted:
-		return say(canary.SeverityInfo, "Canary analysis completed successfully, promotion finished.")
-	case s.Outcome == rollout.Initialised:
-		return say(canary.SeverityInfo, "New "+kind+" detected, initialization completed.")
-	case s.Outcome == rollout.Halted && s.Status.Promoted != s.Status.Revision:
-		return say(canary.SeverityError, "Canary analysis failed, the rollout is halted.")
-	case s.Outcome == rollout.Halted:
-		return say(canary.SeverityError, "Promotion failed, the rollout is halted.")
-	case s.Outcome == rollout.Cancelled:
-		return say(canary.SeverityWarn, "The job was cancelled.")
-	case s.Status.Phase == rollout.RollingBack && a.phase != rollout.RollingBack && s.Status.Reason.Code == rollout.StopAsked:
-		return say(canary.SeverityWarn, "Rolling back, as was asked for.")
-	case s.Status.Phase == rollout.RollingBack && a.phase != rollout.RollingBack:
-		return say(canary.SeverityError, "Rolling back.")
-	case closedGate(&s.Status) != "" && s.Status.Gate != a.gate && !a.muted(s.Status.Gate):
-		return say(canary.SeverityWarn, waitsFor(s.Status.Gate))
-	case begins(u.Events):
-		return say(canary.SeverityInfo, "New revision detected, progressing canary analysis.")
-	}
-	return alert, false
-}
-
-// begins reports whether the analysis of a new revision has begun.
-func begins(events []rollout.Event) bool {
-	for _, e := range events {
-		if strings.HasPrefix(e.Message, "New revision detected!") {
-			return true
-		}
-	}
-	return false
-}
-
-// closedGate is the gate that has said no, or none: one that opens as soon as it is asked calls nobody. What a group waits
-// for is no approval.
-func closedGate(st *rollout.Status) canary.HookType {
-	if !st.Held || st.Gate == rollout.GroupGate {
-		return ""
-	}
-	return st.Gate
-}
-
-func waitsFor(gate canary.HookType) string {
-	switch gate {
-	case canary.HookConfirmTrafficIncrease:
-		return "Canary traffic increase is waiting for approval."
-	case canary.HookConfirmPromotion:
-		return "Canary promotion is waiting for approval."
-	}
-	return "Canary is waiting for approval."
-}
-
-// muted reports whether the webhook of a gate wants no alert.
-func (a *Alerts) muted(gate canary.HookType) bool {
-	for i := range a.Canary.Spec.Analysis.Webhooks {
-		if w := &a.Canary.Spec.Analysis.Webhooks[i]; w.EffectiveType() == gate && w.MuteAlert {
-			return true
-		}
-	}
-	return false
-}
-
-// details adds Flagger's fields, and the job.
-func (a *Alerts) details(alert *notify.Alert, s *report.Snapshot) {
-	add := func(name, value string) {
-		if value != "" {
-			alert.Fields = append(alert.Fields, notify.Field{Name: name, Value: value})
-		}
-	}
-	add("Image", s.Image)
-	if s.Status.Step > 0 {
-		add("Traffic routing", fmt.Sprintf("%d %% at step %d of %d", s.Status.Weight, s.Status.Step, len(s.Spec.Steps)))
-	}
-	if s.Status.Failed > 0 {
-		add("Failed checks", strconv.Itoa(s.Status.Failed)+" of "+strconv.Itoa(s.Spec.Threshold))
-	}
-	if a.RunURL != "" {
-		alert.Links = []notify.Link{{Name: "Job", URL: a.RunURL}}
 	}
 }
 

@@ -28,7 +28,14 @@ func alerts(t *testing.T, r *receiver, change func(*gate.AlertConfig)) (*gate.Al
 	c.Spec.Analysis = &canary.Analysis{Webhooks: []canary.Webhook{{Name: "quiet", Type: canary.HookConfirmTrafficIncrease, MuteAlert: true}}}
 	failed := &[]string{}
 	config := gate.AlertConfig{
-		Canary: c, Clock: clock.RealClock{}, Version: "1.2.3", RunURL: "https://ci.example.com/7",
+		Canary: c, Clock: clock.RealClock{}, Version: "1.2.3",
+		Links: func(over bool) []notify.Link {
+			links := []notify.Link{{Name: "Job", URL: "https://ci.example.com/7"}, {Name: "Pull request", URL: "https://forge.example.com/pull/3"}}
+			if over {
+				links = append(links, notify.Link{Name: "Report", URL: "https://ci.example.com/7/report.html"})
+			}
+			return links
+		},
 		Route:  notify.Route{Alert: "on-call", Severity: canary.SeverityInfo, Type: "slack", Provider: "slack", Address: notify.Secret(r.URL + "/T0/secret"), Channel: "ops"},
 		Failed: func(err error) { *failed = append(*failed, err.Error()) },
 	}
@@ -88,7 +95,7 @@ func TestAlertsAreSentOnceWhenFlaggerSendsThem(t *testing.T) {
 			}
 		}
 		last := r.requests()[len(r.requests())-1]
-		for _, text := range []string{"a check failed: success-rate", "app:2", "20 % at step 1 of 3", "5 of 5", "https://ci.example.com/7", "Deployment/podinfo"} {
+		for _, text := range []string{"a check failed: success-rate", "app:2", "20 % at step 1 of 3", "5 of 5", "https://ci.example.com/7|Job", "https://forge.example.com/pull/3", "Deployment/podinfo"} {
 			if !strings.Contains(last.Body, text) {
 				t.Errorf("the last alert lacks %q: %s", text, last.Body)
 			}
@@ -103,13 +110,18 @@ func TestEveryEndHasItsAlert(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[rollout.Outcome]string{
 		rollout.Promoted: "promotion finished.", rollout.Initialised: "New Deployment detected, initialization completed.",
-		rollout.Halted: "Promotion failed", rollout.Cancelled: "The job was cancelled.", rollout.Superseded: "", rollout.Unchanged: "", rollout.Gated: "",
+		rollout.Halted: "The rollout is halted", rollout.Cancelled: "The job was cancelled.", rollout.Superseded: "Another run has taken over.",
+		rollout.Gated: "Nobody let the rollout go on in time.", rollout.RolledBack: "Initialization failed.",
+		rollout.Unchanged: "", rollout.Suspended: "", rollout.Uninstalled: "",
 	} {
 		r := receive(t, nil)
 		a, _ := alerts(t, r, nil)
 		a.Report(t.Context(), runner.Update{Snapshot: report.Snapshot{Outcome: outcome}})
 		if (len(r.requests()) == 1) != (want != "") || want != "" && !strings.Contains(r.requests()[0].Body, want) {
 			t.Errorf("outcome %d: got %v, want %q", outcome, r.got, want)
+		}
+		if want != "" && !strings.Contains(r.requests()[0].Body, "https://ci.example.com/7/report.html") {
+			t.Errorf("outcome %d: the report is not linked: %s", outcome, r.requests()[0].Body)
 		}
 	}
 }
@@ -121,7 +133,7 @@ func TestAnAnalysisThatIsHeldIsNoFailedPromotion(t *testing.T) {
 	a.Report(t.Context(), runner.Update{Snapshot: report.Snapshot{
 		Outcome: rollout.Halted, Status: rollout.Status{Phase: rollout.Failed, Halted: true, Revision: "new", Promoted: "old"},
 	}})
-	if got := r.requests(); len(got) != 1 || !strings.Contains(got[0].Body, "Canary analysis failed, the rollout is halted.") {
+	if got := r.requests(); len(got) != 1 || !strings.Contains(got[0].Body, "The rollout is halted, with the traffic where it is.") {
 		t.Errorf("got %v", got)
 	}
 }
