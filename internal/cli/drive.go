@@ -53,6 +53,7 @@ type drive struct {
 	runURL     string                   // of the CI job; empty when there is none
 	commit     string                   // that the job is for
 	links      func(bool) []notify.Link // what people can open of the run; whether it is over; nil is nothing
+	secrets    envSecrets               // what the CI platform has in place of the cluster
 	mask       *masker                  // told of secrets; nil keeps them to itself
 	warn       func(error)              // told of what goes wrong beside the rollout; nil keeps it to itself
 	approvals  *approvals               // nil: nobody has to approve

@@ -30,6 +30,7 @@ type runInputs struct {
 	busyInputs
 	suspendInputs
 	eventInputs
+	secretInputs
 	forgeInputs
 	Canary        string   `input:"canary" help:"name of the canary of the files to run, as the argument CANARY; default: all of them"`
 	Files         []string `input:"filename" short:"f" help:"file, directory or glob with the Canary and its templates; - is standard input; may be repeated"`

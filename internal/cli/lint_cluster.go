@@ -17,6 +17,7 @@ import (
 // lintInputs are the inputs of lint.
 type lintInputs struct {
 	clusterInputs
+	secretInputs
 	Provider      string `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	Cluster       bool   `input:"cluster" help:"also look whether the cluster, the metrics servers, the webhooks and the forge have everything that a run will need; changes nothing"`
 	MetricsServer string `input:"metrics-server" help:"with --cluster: address of the Prometheus of canaries that name none in spec.metricsServer"`
@@ -85,7 +86,7 @@ func (p *preflight) trouble(r report.Requirement, err error) {
 }
 
 func (a *App) preflight(ctx context.Context, in *lintInputs, client *kube.Client, set *canary.Set, p *preflight) {
-	run := &runInputs{Provider: in.Provider, MetricsServer: in.MetricsServer}
+	run := &runInputs{secretInputs: in.secretInputs, Provider: in.Provider, MetricsServer: in.MetricsServer}
 	d, err := a.drive(ctx, run, client, set, driveInputs{canary: p.canary, policy: policy{gateTimeout: time.Hour}})
 	if err != nil {
 		p.trouble(report.Requirement{Kind: "canary", Name: p.canary.Name, Fix: "mend the canary, or what it refers to"}, err)

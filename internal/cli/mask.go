@@ -48,9 +48,12 @@ func (a *App) hideAll(secrets []string) {
 	}
 }
 
-// secret reads a Secret of the cluster, whose values are masked before anybody gets them.
-func (d *drive) secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
-	data, err := d.client.Secret(ctx, namespace, name)
+// secret reads a Secret, of the job's own variables or else of the cluster, whose values are masked before anybody gets them.
+func (d *drive) secret(ctx context.Context, namespace, name string) (data map[string][]byte, err error) {
+	data, given := d.secrets[name]
+	if !given {
+		data, err = d.client.Secret(ctx, namespace, name)
+	}
 	for _, value := range data {
 		d.mask.hide(string(value))
 	}
@@ -59,9 +62,13 @@ func (d *drive) secret(ctx context.Context, namespace, name string) (map[string]
 
 // credentials reads those of a metrics provider, masked as all Secrets are.
 func (d *drive) credentials(ctx context.Context, ref metric.SecretRef) (metric.Credentials, error) {
-	credentials, err := d.client.Credentials(ctx, ref)
-	for _, value := range credentials {
-		d.mask.hide(value)
+	data, err := d.secret(ctx, ref.Namespace, ref.Name)
+	if err != nil {
+		return nil, err
 	}
-	return credentials, err
+	credentials := metric.Credentials{}
+	for key, value := range data {
+		credentials[key] = string(value)
+	}
+	return credentials, nil
 }

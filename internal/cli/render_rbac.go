@@ -19,6 +19,7 @@ import (
 // rbacInputs are the inputs of render rbac.
 type rbacInputs struct {
 	reachInputs
+	secretInputs
 	Files          []string `input:"filename" short:"f" help:"file, directory or glob with the Canary, its templates and the manifests of its target; - is standard input; may be repeated"`
 	Namespace      string   `input:"namespace" short:"n" help:"namespace of canaries that name none"`
 	Provider       string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
@@ -201,12 +202,12 @@ func (in *rbacInputs) needs(c *canary.Canary, set *canary.Set) (all []manifest.N
 		all = append(all, subject.Removal()...)
 	}
 	metrics, missing := manifest.Metrics(c, set)
-	all = append(all, metrics...)
+	all = append(all, in.spare(metrics)...)
 	for _, ref := range missing {
 		notes = append(notes, fmt.Sprintf("MetricTemplate %q is not in the files; a Secret that it names is not granted", ref.Namespace+"/"+ref.Name))
 	}
 	alerts, missing := manifest.Alerts(c, set)
-	all = append(all, alerts...)
+	all = append(all, in.spare(alerts)...)
 	for _, ref := range missing {
 		notes = append(notes, fmt.Sprintf("AlertProvider %q is not in the files; a Secret that it names is not granted", ref.Namespace+"/"+ref.Name))
 	}

@@ -144,6 +144,10 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	if err := in.addTo(c); err != nil {
 		return nil, err
 	}
+	secrets, err := in.ofJob(a.Getenv)
+	if err != nil {
+		return nil, err
+	}
 	p, err := compile(c, planInputs{
 		provider: in.Provider, metricsServer: in.MetricsServer, policy: of.policy, templates: templates, providers: providers,
 		comparisons: set.ComparisonsOf(c), loadShell: in.LoadShell,
@@ -153,7 +157,7 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	return &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		busy: of.policy.busy, standing: of.policy.standing, images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, mask: a.masker(), way: way, loadShell: in.LoadShell,
+		busy: of.policy.busy, standing: of.policy.standing, images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, mask: a.masker(), secrets: secrets, way: way, loadShell: in.LoadShell,
 	}, nil
 }
 

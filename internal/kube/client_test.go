@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
 
-	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/rehearsal"
 )
 
@@ -133,19 +132,18 @@ spec: {provider: {type: prometheus, address: "http://prometheus:9090"}, query: '
 	})
 }
 
-func TestCredentialsAreDecoded(t *testing.T) {
+func TestSecretsAreDecoded(t *testing.T) {
 	inCluster(t, func(f *fixture) {
-		ref := metric.SecretRef{Namespace: "shop", Name: "prometheus"}
-		if _, err := f.client.Credentials(f.ctx, ref); err == nil || !strings.Contains(err.Error(), `secret "shop/prometheus" does not exist`) {
+		if _, err := f.client.Secret(f.ctx, "shop", "prometheus"); err == nil || !strings.Contains(err.Error(), `secret "shop/prometheus" does not exist`) {
 			t.Errorf("none: %v", err)
 		}
 		f.create(`{apiVersion: v1, kind: Secret, metadata: {name: prometheus, namespace: shop}, data: {username: bWU=, password: c2VjcmV0}}`)
-		got, err := f.client.Credentials(f.ctx, ref)
-		if diff := cmp.Diff(metric.Credentials{"username": "me", "password": "secret"}, got); diff != "" || err != nil {
+		got, err := f.client.Secret(f.ctx, "shop", "prometheus")
+		if diff := cmp.Diff(map[string][]byte{"username": []byte("me"), "password": []byte("secret")}, got); diff != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
 		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Resource.Resource == "secrets" })
-		if _, err := f.client.Credentials(f.ctx, ref); !errors.Is(err, ErrRefused) {
+		if _, err := f.client.Secret(f.ctx, "shop", "prometheus"); !errors.Is(err, ErrRefused) {
 			t.Errorf("no permission: %v", err)
 		}
 	})

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/penstock-dev/penstock/internal/canary"
-	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/workload"
 )
 
@@ -50,19 +49,6 @@ func (c *Client) AlertProvider(ctx context.Context, namespace, name string) (*ca
 		return nil, fmt.Errorf("%w: AlertProvider %q in the cluster: %w", ErrRefused, namespace+"/"+name, err)
 	}
 	return p, nil
-}
-
-// Credentials reads the Secret of a metrics provider.
-func (c *Client) Credentials(ctx context.Context, ref metric.SecretRef) (metric.Credentials, error) {
-	data, err := c.Secret(ctx, ref.Namespace, ref.Name)
-	if err != nil {
-		return nil, err
-	}
-	credentials := metric.Credentials{}
-	for key, value := range data {
-		credentials[key] = string(value)
-	}
-	return credentials, nil
 }
 
 // Secret reads the data of a Secret. One that does not exist is an error.
