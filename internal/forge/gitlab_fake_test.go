@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/penstock-dev/penstock/internal/tape"
 )
 
 // The world of the fake: one project, one pipeline, one job in it.
@@ -118,6 +120,13 @@ func (f *fakeGitLab) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	wrong, err := tape.GitLab(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, problem := range wrong {
+		f.t.Errorf("%s %s: %s", r.Method, r.URL, problem)
+	}
 	parts := strings.Split(r.URL.Path, "/")
 	what := parts[len(parts)-1]
 	if _, err := strconv.Atoi(what); err == nil || what == f.pipelineSHA {

@@ -104,6 +104,20 @@ func (t *Tape) Hear(r *http.Request) error {
 	return nil
 }
 
+// HearGitLab checks a request to GitLab, which is not kept: there is nothing of GitLab's to replay it against.
+func (t *Tape) HearGitLab(r *http.Request) error {
+	wrong, err := GitLab(r)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, problem := range wrong {
+		t.wrong = append(t.wrong, fmt.Errorf("%s %s: %s", r.Method, r.URL, problem))
+	}
+	return nil
+}
+
 // Problems lists what GitHub would have refused, and the requests that the file lacks. When the tests that made them were
 // all there are, it also lists those that the file has and nobody makes any more.
 func (t *Tape) Problems(all bool) error {
