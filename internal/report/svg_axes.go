@@ -4,9 +4,13 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
+
+// What fits beside the plot, and into it, in characters: a unit can be any text.
+const tickRoom, labelRoom = 7, 40
 
 // axes map times and values to the plot.
 type axes struct {
@@ -39,13 +43,13 @@ func (a axes) bounds(c *rollout.CheckResult) []bound {
 	if c.Min != nil && finiteValue(*c.Min) {
 		y := a.y(*c.Min)
 		out = append(out, bound{
-			Y: unit(y), LabelY: unit(y - 4), Label: "at least " + boundText(*c.Min, c.Unit), Top: unit(y), Height: unit(plotBottom - y),
+			Y: unit(y), LabelY: unit(y - 4), Label: short("at least "+boundText(*c.Min, c.Unit), labelRoom), Top: unit(y), Height: unit(plotBottom - y),
 		})
 	}
 	if c.Max != nil && finiteValue(*c.Max) {
 		y := a.y(*c.Max)
 		out = append(out, bound{
-			Y: unit(y), LabelY: unit(y + 13), Label: "at most " + boundText(*c.Max, c.Unit), Top: unit(plotTop), Height: unit(y - plotTop),
+			Y: unit(y), LabelY: unit(y + 13), Label: short("at most "+boundText(*c.Max, c.Unit), labelRoom), Top: unit(plotTop), Height: unit(y - plotTop),
 		})
 	}
 	return out
@@ -84,7 +88,12 @@ func (a axes) values(unitName string) []tick {
 	}
 	var ticks []tick
 	for i := math.Ceil(a.lo / step); i*step <= a.hi && len(ticks) < 12; i++ {
-		ticks = append(ticks, tick{At: unit(a.y(i * step)), Text: short(withUnit(shortNumber(i*step, step), unitName), 9)})
+		number := shortNumber(i*step, step)
+		text := withUnit(number, unitName)
+		if utf8.RuneCountInString(text) > tickRoom {
+			text = short(number, tickRoom) // the thresholds and the table have the unit
+		}
+		ticks = append(ticks, tick{At: unit(a.y(i * step)), Text: text})
 	}
 	return ticks
 }
