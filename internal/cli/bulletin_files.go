@@ -27,7 +27,7 @@ func (p *poster) ended(r report.Result, s report.Snapshot, alone bool) {
 		}
 		if b.app.Getenv("GITHUB_STEP_SUMMARY") != "" {
 			b.check("write the job summary", b.actions.AddSummary(report.Markdown(s, report.MarkdownOptions{
-				Platform: report.PlatformGitHub, Limit: summaryLimit, RunURL: b.ci.RunURL,
+				Platform: report.PlatformGitHub, Limit: summaryLimit, RunURL: b.ci.RunURL, Ended: p.over,
 			})))
 		}
 		if r.ExitCode != ExitOK {

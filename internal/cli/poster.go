@@ -25,6 +25,7 @@ type poster struct {
 	dir       string // of the report's files; empty when none are written
 
 	mu   sync.Mutex
+	over *report.Ended // set when the run ended with an error
 	last report.Snapshot
 	gate func() *report.Gate // what waits for people; nil before the run has begun and without approvals
 }
@@ -107,7 +108,7 @@ func (p *poster) page(s *report.Snapshot) forge.Page {
 	ci := &p.bulletin.ci
 	return forge.Page{
 		Title: report.Title(*s),
-		Body:  report.Markdown(*s, report.MarkdownOptions{Platform: string(ci.Platform), RunURL: ci.RunURL, Gate: p.waits(s)}),
+		Body:  report.Markdown(*s, report.MarkdownOptions{Platform: string(ci.Platform), RunURL: ci.RunURL, Gate: p.waits(s), Ended: p.over}),
 		State: stateOf(s), Final: s.Outcome != rollout.Running,
 	}
 }
@@ -147,17 +148,11 @@ func (p *poster) close(ctx context.Context, err error) {
 	p.mu.Unlock()
 	cancelled := last.Outcome == rollout.Cancelled
 	if err != nil && last.Outcome == rollout.Running {
+		state := forge.Error
+		p.over, state = ended(err)
+		cancelled = state == forge.Cancelled
 		page := p.page(&last)
-		page.Title, page.State, page.Final = "could not finish: "+report.Clean(err.Error()), forge.Error, true
-		var exit *exitError
-		switch {
-		case errors.As(err, &exit) && exit.code == ExitCancelled:
-			page.Title, page.State, cancelled = "cancelled before it began", forge.Cancelled, true
-		case errors.As(err, &exit) && exit.code == ExitBadInput:
-			page.Title, page.State = "nothing was touched: "+report.Clean(err.Error()), forge.Failure
-		case errors.As(err, &exit) && exit.code == ExitSuperseded:
-			page.Title, page.State = "superseded before it began", forge.Neutral
-		}
+		page.Title, page.State, page.Final = p.over.Title+": "+report.Clean(p.over.Why), state, true
 		p.publisher.Publish(page)
 	}
 	ctx, cancel := p.bulletin.deadline(ctx, cancelled)
@@ -165,6 +160,27 @@ func (p *poster) close(ctx context.Context, err error) {
 	for _, warning := range p.publisher.Close(ctx) {
 		p.bulletin.app.warn(fmt.Errorf("%s/%s: %w", last.Namespace, last.Canary, warning))
 	}
+}
+
+// ended says what an error means for the rollout, and what to do.
+func ended(err error) (*report.Ended, forge.State) {
+	e := report.Ended{Title: "could not finish", Why: err.Error(), Next: "The state is kept: run the job again, and it takes the rollout up where it stands."}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		return &e, forge.Error
+	}
+	switch exit.code {
+	case ExitCancelled:
+		e.Title, e.Next = "cancelled before it began", "Run the job again when the rollout is wanted after all."
+		return &e, forge.Cancelled
+	case ExitBadInput:
+		e.Title, e.Next = "nothing was touched", "Mend what is named above, then run the job again."
+		return &e, forge.Failure
+	case ExitSuperseded:
+		e.Title, e.Next = "superseded before it began", "Look at the run that has taken over."
+		return &e, forge.Neutral
+	}
+	return &e, forge.Error
 }
 
 // skip says that a canary of several was never started.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -102,6 +103,7 @@ func (a *App) runAlone(ctx context.Context, in *runInputs, client *kube.Client, 
 	result, err := a.runOne(ctx, in, d, p)
 	p.close(ctx, err)
 	if err != nil {
+		p.broken(result, err)
 		return err
 	}
 	return a.conclude(p, result, in.Output)
@@ -113,6 +115,18 @@ func (a *App) conclude(p *poster, result runner.Result, output string) error {
 	r.ExitCode = exitCode(result.Outcome)
 	p.ended(r, result.Snapshot, true)
 	return a.finish(r, result, output)
+}
+
+// broken publishes what is known of a rollout that its run could not finish.
+func (p *poster) broken(result runner.Result, err error) {
+	s := result.Snapshot
+	if s.Canary == "" || !errors.Is(err, runner.ErrUnfinished) {
+		return // it was not begun
+	}
+	s.Reason = err.Error()
+	r := report.Summarise(s)
+	r.ExitCode = codeOf(err)
+	p.ended(r, s, true)
 }
 
 // driveInputs are what a canary's run is made of.

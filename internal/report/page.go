@@ -28,6 +28,14 @@ type MarkdownOptions struct {
 	Marker   string // an HTML comment by which the page is found again; it comes first, and is kept as it is
 	RunURL   string // of the job; only http and https become a link
 	Gate     *Gate  // what waits for a person, when the caller knows how it is opened
+	Ended    *Ended // that the run is over before its rollout is; nil while it goes on
+}
+
+// Ended says of a run that it ended with an error.
+type Ended struct {
+	Title string // a few words, such as "could not finish"
+	Why   string // the error
+	Next  string // what to do, a sentence
 }
 
 // Gate tells a person how a gate is opened.
@@ -147,6 +155,8 @@ func (p *page) state() string {
 	switch {
 	case p.s.Outcome != rollout.Running:
 		return outcomeWords(p.s.Outcome)
+	case p.o.Ended != nil:
+		return p.o.Ended.Title
 	case atGate(p.s):
 		return "waiting at the gate"
 	}
@@ -155,7 +165,7 @@ func (p *page) state() string {
 
 func (p *page) symbol() string {
 	switch {
-	case p.failed():
+	case p.failed(), p.s.Outcome == rollout.Running && p.o.Ended != nil:
 		return "❌"
 	case p.s.Outcome == rollout.Cancelled, p.s.Outcome == rollout.Superseded,
 		p.s.Outcome == rollout.Suspended && p.s.Status.Suspended.IsZero():

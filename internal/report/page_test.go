@@ -61,6 +61,22 @@ func TestGoldenPages(t *testing.T) {
 	}
 }
 
+func TestARunThatCouldNotFinishSaysSoFirst(t *testing.T) {
+	t.Parallel()
+	o := options("healthy", report.PlatformGitHub)
+	o.Ended = &report.Ended{Title: "could not finish", Why: "the cluster has refused for 10m0s: @all <b>etcd</b> is away", Next: "Run the job again."}
+	text := report.Markdown(pages()["healthy"], o)
+	golden(t, "page/ended.github.md", text)
+	if strings.Contains(text, "**Now:**") || strings.Contains(text, "next in") {
+		t.Errorf("it says that something is still to come:\n%s", text)
+	}
+	for limit := 1; limit < len(text); limit += 97 {
+		if o.Limit = limit; len(report.Markdown(pages()["healthy"], o)) > limit {
+			t.Errorf("it has more than %d bytes", limit)
+		}
+	}
+}
+
 // huge has a message and an answer of 70,000 characters, and more steps than anybody reads.
 func huge() report.Snapshot {
 	c := rate(94.2, rollout.Fail)

@@ -16,6 +16,10 @@ func (p *page) why() []string {
 	if p.s.Outcome != rollout.Running && !p.failed() {
 		return []string{"**" + p.outcomeTitle() + "** " + prose(clip(afterTitle(Sentence(p.r)), p.text))}
 	}
+	if e := p.o.Ended; e != nil {
+		why := p.alert("**Why:** " + prose(clip(strings.TrimRight(Clean(e.Why), "."), min(p.text, firstLine))))
+		return append([]string{why, "**What to do:** " + prose(e.Next)}, p.evidence()...)
+	}
 	if !p.failed() {
 		line := "**Now:** " + prose(clip(Clean(p.nowText()), min(p.text, firstLine)))
 		if due := p.s.due(); due != "" {
