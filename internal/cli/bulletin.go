@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -17,10 +18,11 @@ import (
 
 // forgeInputs say where people see a run beside its log.
 type forgeInputs struct {
-	Forge       string `input:"forge" default:"auto" help:"who shows the run: auto (the platform whose job this is) or none"`
-	GitHubToken string `input:"github-token" help:"token of GitHub; default: $GITHUB_TOKEN"`
-	GitLabToken string `input:"gitlab-token" help:"project access token of GitLab with the scope api; default: $GITLAB_TOKEN"`
-	Environment string `input:"environment" help:"environment to make a deployment for when the job has none"`
+	Forge          string `input:"forge" default:"auto" help:"who shows the run: auto (the platform whose job this is) or none"`
+	GitHubToken    string `input:"github-token" help:"token of GitHub; default: $GITHUB_TOKEN"`
+	GitLabToken    string `input:"gitlab-token" help:"project access token of GitLab with the scope api; default: $GITLAB_TOKEN"`
+	Environment    string `input:"environment" help:"environment to make a deployment for when the job has none"`
+	EnvironmentURL string `input:"environment-url" help:"address at which people open what is deployed; shown with the deployment and linked in alerts; default: that of the job's environment"`
 	reportInputs
 }
 
@@ -56,6 +58,9 @@ func (a *App) bulletin(in forgeInputs) (*bulletin, error) {
 	if in.Forge != "auto" && in.Forge != "none" {
 		problems = append(problems, fmt.Errorf("forge: %q is not known; allowed are auto and none", in.Forge))
 	}
+	if u, err := url.Parse(in.EnvironmentURL); in.EnvironmentURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		problems = append(problems, fmt.Errorf("environment-url: %q is not an http:// or https:// URL such as https://shop.example.com", in.EnvironmentURL))
+	}
 	if in.ReportDir != "" {
 		if err := os.MkdirAll(in.ReportDir, 0o755); err != nil {
 			problems = append(problems, fmt.Errorf("report-dir: %w", err))
@@ -76,6 +81,7 @@ func (a *App) bulletin(in forgeInputs) (*bulletin, error) {
 	if in.Environment != "" && b.ci.Environment == "" && b.ci.Platform == forge.PlatformGitHub {
 		b.ci.Environment = in.Environment
 	}
+	b.ci.EnvironmentURL = orElse(in.EnvironmentURL, b.ci.EnvironmentURL)
 	if b.ci.Platform == forge.PlatformGitHub {
 		b.actions = forge.NewActions(a.Stderr, a.Getenv) // the runner reads both streams, and stdout may be a JSON document
 		b.openGitHub()
