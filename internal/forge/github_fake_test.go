@@ -53,6 +53,7 @@ type fakeOutput struct {
 
 type fakeCheck struct {
 	ID         int64       `json:"id"`
+	HTMLURL    string      `json:"html_url"`
 	Name       string      `json:"name"`
 	HeadSHA    string      `json:"head_sha"`
 	ExternalID string      `json:"external_id"`
@@ -68,9 +69,10 @@ type fakeUser struct {
 }
 
 type fakeComment struct {
-	ID   int64    `json:"id"`
-	Body string   `json:"body"`
-	User fakeUser `json:"user"`
+	HTMLURL string   `json:"html_url"`
+	ID      int64    `json:"id"`
+	Body    string   `json:"body"`
+	User    fakeUser `json:"user"`
 }
 
 type fakePull struct {
@@ -254,6 +256,7 @@ func (f *fakeGitHub) createComment(w http.ResponseWriter, r *http.Request) {
 	}
 	c.ID, c.User = f.id(), fakeUser{f.login, "Bot"}
 	number := r.PathValue("number")
+	c.HTMLURL = fmt.Sprintf("https://github.test/o/r/pull/%s#issuecomment-%d", number, c.ID)
 	f.comments[number] = append(f.comments[number], c)
 	answer(w, http.StatusCreated, c)
 }
@@ -293,6 +296,7 @@ func (f *fakeGitHub) createCheck(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.ID = f.id()
+	c.HTMLURL = fmt.Sprintf("https://github.test/o/r/runs/%d", c.ID)
 	f.checks = append(f.checks, c)
 	answer(w, http.StatusCreated, c)
 }
