@@ -31,9 +31,9 @@ func (in *secretInputs) ofJob(getenv func(string) string) (envSecrets, error) {
 		case !ok:
 			problems = append(problems, fmt.Errorf("secret-env: %q is not SECRET/KEY=VARIABLE, such as datadog/datadog_api_key=DD_API_KEY", pair))
 		case len(validation.IsDNS1123Subdomain(name)) > 0:
-			problems = append(problems, fmt.Errorf("secret-env: %q: %q is not the name of a Secret: lower-case letters, digits, - and .", pair, name))
+			problems = append(problems, fmt.Errorf("secret-env: %q: %q is not the name of a Secret: lower-case letters, digits, dashes and dots", pair, name))
 		case len(validation.IsConfigMapKey(key)) > 0:
-			problems = append(problems, fmt.Errorf("secret-env: %q: %q is not a key of a Secret: letters, digits, -, _ and .", pair, key))
+			problems = append(problems, fmt.Errorf("secret-env: %q: %q is not a key of a Secret: letters, digits, dashes, underscores and dots", pair, key))
 		case all[name][key] != nil:
 			problems = append(problems, fmt.Errorf("secret-env: %q: %s of the Secret %q is given twice", pair, key, name))
 		case value == "":
