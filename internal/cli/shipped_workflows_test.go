@@ -14,6 +14,7 @@ import (
 
 // workflow is what the tests look at in a workflow of GitHub.
 type workflow struct {
+	On          any
 	Permissions map[string]string
 	Jobs        map[string]struct {
 		Permissions map[string]string
@@ -22,6 +23,17 @@ type workflow struct {
 			With map[string]any
 		}
 	}
+}
+
+// events are those that start the workflow.
+func (w workflow) events() []string {
+	switch on := w.On.(type) {
+	case string:
+		return []string{on}
+	case map[string]any:
+		return keys(on)
+	}
+	return nil
 }
 
 // workflowsOfDocuments writes the workflows of the texts for people to files, and returns them by path.
@@ -48,7 +60,7 @@ func workflowsOfDocuments(t *testing.T) map[string]workflow {
 func TestTheWorkflowsOfDocumentsUseTheActionRight(t *testing.T) {
 	t.Parallel()
 	inputs := documentsOf(t, actionFile)[0]["inputs"].(map[string]any)
-	steps := 0
+	steps, triggers := 0, map[string]bool{}
 	for path, w := range workflowsOfDocuments(t) {
 		for _, job := range w.Jobs {
 			for _, step := range job.Steps {
@@ -56,6 +68,9 @@ func TestTheWorkflowsOfDocumentsUseTheActionRight(t *testing.T) {
 					continue
 				}
 				steps++
+				for _, event := range w.events() {
+					triggers[event] = true
+				}
 				for name := range step.With {
 					if inputs[name] == nil {
 						t.Errorf("%s: %q is no input of the action", filepath.Base(path), name)
@@ -65,6 +80,11 @@ func TestTheWorkflowsOfDocumentsUseTheActionRight(t *testing.T) {
 					t.Errorf("%s: the step has no file or no cluster", filepath.Base(path))
 				}
 			}
+		}
+	}
+	for _, event := range []string{"deployment", "push", "workflow_dispatch"} {
+		if !triggers[event] {
+			t.Errorf("no document has a workflow that runs the action on %s", event)
 		}
 	}
 	if steps < 4 {
