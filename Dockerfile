@@ -1,5 +1,6 @@
 # The image of Penstock. Without a target: the binary and nothing else, for a step of a GitHub workflow or a pod.
-# --target tools: the same binary and a shell, for a job of GitLab, whose runner starts every job through one.
+# --target tools: the same binary, a shell and the programs of Flagger's load tester, for a job of GitLab, whose runner starts
+# every job through a shell, and for webhooks that run commands.
 #
 # penstock-finalize is the same binary by another name, for the post step of a workflow: see action.yml.
 #
@@ -20,8 +21,19 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs
     -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /out/penstock ./cmd/penstock \
     && ln -s penstock /out/penstock-finalize
 
+# What Flagger's load tester has and Alpine has not. The versions are checked against Go's public record of checksums.
+FROM --platform=$BUILDPLATFORM docker.io/library/golang:1.26.8-alpine@sha256:8ac98ca534ac3f51e1f420a1dd2c15e74c75cfa0f23f3ad27eb5d7236c349a0c AS grpc
+ARG TARGETOS
+ARG TARGETARCH
+RUN export CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    && go install -trimpath -ldflags "-s -w" github.com/bojand/ghz/cmd/ghz@v0.121.0 \
+    && go install -trimpath -ldflags "-s -w" github.com/grpc-ecosystem/grpc-health-probe@v0.4.62 \
+    && mkdir /out && mv "$(find /go/bin -name ghz)" /out/ghz \
+    && mv "$(find /go/bin -name grpc-health-probe)" /out/grpc_health_probe
+
 FROM docker.io/library/alpine:3.23@sha256:fd791d74b68913cbb027c6546007b3f0d3bc45125f797758156952bc2d6daf40 AS tools
-RUN apk add --no-cache ca-certificates curl jq
+RUN apk add --no-cache bash bats ca-certificates curl helm hey jq kubectl wrk
+COPY --from=grpc /out/ /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/penstock"]
 
