@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +35,14 @@ type auditEvent struct {
 // in the namespace or elsewhere. It comes from the API server's audit log, not from the client's own account.
 func (n *Namespace) Requests() []Request {
 	n.t.Helper()
+	return n.requestsOf(n.admin(), n.user())
+}
+
+// requestsOf is Requests of the users with these names.
+func (n *Namespace) requestsOf(users ...string) []Request {
+	n.t.Helper()
 	requests, err := readAudit(n.cluster.path("audit.log"), func(e auditEvent) bool {
-		return strings.HasPrefix(e.UserAgent, "penstock/") && (e.User.Username == n.admin() || e.User.Username == n.user())
+		return strings.HasPrefix(e.UserAgent, "penstock/") && slices.Contains(users, e.User.Username)
 	})
 	if err != nil {
 		n.t.Fatalf("read the audit log: %v", err)

@@ -29,6 +29,7 @@ type Cluster struct {
 
 	layout
 	ca        *authority
+	issuer    *issuer // of the id tokens that the API server trusts
 	spawner   *spawner
 	processes []*process // in the order of their start
 	down      context.Context
@@ -101,10 +102,13 @@ func newCluster() (*Cluster, error) {
 	if c.ca, err = newAuthority(); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
+	if c.issuer, err = startIssuer(c.ca); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
 	if err := c.pickPorts(); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
-	if err := c.prepare(c.ca); err != nil {
+	if err := c.prepare(c.ca, c.issuer); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
@@ -197,6 +201,9 @@ func (c *Cluster) Stop() error {
 	}
 	for i := len(c.processes) - 1; i >= 0; i-- {
 		c.processes[i].stop(3 * time.Second)
+	}
+	if c.issuer != nil {
+		c.issuer.stop()
 	}
 	c.spawner.close()
 	if err := os.RemoveAll(c.dir); err != nil {

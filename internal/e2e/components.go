@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -63,6 +64,7 @@ func (l layout) apiServerArgs() []string {
 		"--client-ca-file=" + l.path("ca.crt"),
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + l.path("server.key"), "--service-account-signing-key-file=" + l.path("server.key"),
+		"--authentication-config=" + l.path("authentication.yaml"),
 		"--authorization-mode=Node,RBAC", "--disable-admission-plugins=ServiceAccount",
 		"--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none",
 		"--audit-policy-file=" + l.path("audit-policy.yaml"), "--audit-log-path=" + l.path("audit.log"),
@@ -96,7 +98,7 @@ func (l layout) kwokArgs() []string {
 }
 
 // prepare writes everything that the components read.
-func (l layout) prepare(ca *authority) error {
+func (l layout) prepare(ca *authority, issuer *issuer) error {
 	server, err := ca.server()
 	if err != nil {
 		return err
@@ -104,7 +106,13 @@ func (l layout) prepare(ca *authority) error {
 	if err := server.save(l.dir, "server"); err != nil {
 		return fmt.Errorf("save the API server's certificate: %w", err)
 	}
-	for name, text := range map[string]string{"ca.crt": string(ca.pem), "audit-policy.yaml": auditPolicy} {
+	authentication, err := json.Marshal(issuer.authentication(ca))
+	if err != nil {
+		return fmt.Errorf("write the API server's authentication: %w", err)
+	}
+	for name, text := range map[string]string{
+		"ca.crt": string(ca.pem), "audit-policy.yaml": auditPolicy, "authentication.yaml": string(authentication),
+	} {
 		if err := os.WriteFile(l.path(name), []byte(text), 0o600); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}

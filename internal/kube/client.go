@@ -106,7 +106,11 @@ func New(config *rest.Config, namespace string) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // the API server has its own fairness; a run makes about one request a second
 	config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
-	d, err := dynamic.NewForConfig(config)
+	client, err := httpClient(config)
+	if err != nil {
+		return nil, err
+	}
+	d, err := dynamic.NewForConfigAndClient(config, client)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
 	}
@@ -122,11 +126,19 @@ func (c *Client) HTTP() (*http.Client, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("read the address of the cluster: %w", err)
 	}
-	client, err := rest.HTTPClientFor(c.config)
+	client, err := httpClient(c.config)
+	return client, server.String(), err
+}
+
+func httpClient(config *rest.Config) (*http.Client, error) {
+	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, "", fmt.Errorf("make a client for %s: %w", c.config.Host, err)
+		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
 	}
-	return client, server.String(), nil
+	if config.ExecProvider != nil {
+		client.Transport = &bounded{base: client.Transport, program: config.ExecProvider.Command}
+	}
+	return client, nil
 }
 
 // Secrets are the parts of the configuration that nobody may read in a log. A token that a plugin fetches is not among

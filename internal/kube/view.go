@@ -50,6 +50,9 @@ func FindView(ctx context.Context, c *Client, cn *canary.Canary) (*View, error) 
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 		return nil, nil //nolint:nilnil // no view is not an error
+	case apierrors.IsUnauthorized(err): // by the first request of a run; later on, a token may just have ended
+		return nil, fmt.Errorf("%w: %s takes nobody with these credentials (401 Unauthorized): a wrong or old token, or an id token "+
+			"for an audience or from an issuer that the API server does not trust; see docs/credentials.md", ErrRefused, c.Host)
 	case err != nil:
 		return nil, fmt.Errorf("read %s at %s: %w", ref, c.Host, err)
 	case drivenByFlagger(live):
