@@ -42,6 +42,7 @@ func TestAProgramThatDoesNotEndHoldsNoRequestUp(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if !closed {
 			t.Error("the answer that nobody waits for was not closed")
 		}
