@@ -112,6 +112,11 @@ func (b *bulletin) openGitHub() {
 	}
 }
 
+// identify tells a run who it is.
+func (b *bulletin) identify(d *drive) {
+	d.id, d.runURL, d.commit, d.ci = b.id, b.ci.RunURL, b.ci.SHA, b.ci
+}
+
 // asked returns what the deployment that started the job asks for, where the command line leaves it open.
 func (b *bulletin) asked(images, args []string) ([]string, []string, error) {
 	payload := b.ci.Deployment.Payload

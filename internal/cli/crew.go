@@ -36,6 +36,7 @@ func (c *crew) close() {
 func (d *drive) gather(ctx context.Context, world *kube.World, f *fence) (*crew, error) {
 	c := &crew{record: rollout.Record{
 		ID: cmp.Or(d.id, runID()), Target: d.canary.Spec.TargetRef.Name, Image: world.Image(d.images), RunURL: d.runURL, Commit: d.commit,
+		Plan: d.kept(),
 	}}
 	err := d.fill(ctx, c, world)
 	if err == nil && d.checked != nil {

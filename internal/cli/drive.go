@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/analysis"
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/kube"
@@ -43,23 +44,26 @@ type drive struct {
 	version    string
 	stop       <-chan struct{}
 	reporters  []runner.Reporter
-	begun      func()                   // called when everything is checked and the lease is held; may be nil
-	leaseLimit time.Duration            // how long another run's lease is waited for; 0 is the usual
-	busy       kube.Busy                // what to do when another run is at work
-	standing   standing                 // how it leaves closed gates
-	busyOnly   string                   // the only run that is asked to stop; "" asks any
-	stopLimit  time.Duration            // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
-	id         string                   // of this run; "" makes one
-	runURL     string                   // of the CI job; empty when there is none
-	commit     string                   // that the job is for
-	links      func(bool) []notify.Link // what people can open of the run; whether it is over; nil is nothing
-	secrets    envSecrets               // what the CI platform has in place of the cluster
-	mask       *masker                  // told of secrets; nil keeps them to itself
-	warn       func(error)              // told of what goes wrong beside the rollout; nil keeps it to itself
-	approvals  *approvals               // nil: nobody has to approve
-	gated      func(*gate.Approvals)    // told of them, to show the gate; may be nil
-	way        reach.Mode               // to the Services of the cluster; nothing is as every other host
-	through    httpx.Through            // that way, while the run lasts
+	begun      func()                          // called when everything is checked and the lease is held; may be nil
+	leaseLimit time.Duration                   // how long another run's lease is waited for; 0 is the usual
+	busy       kube.Busy                       // what to do when another run is at work
+	standing   standing                        // how it leaves closed gates
+	busyOnly   string                          // the only run that is asked to stop; "" asks any
+	stopLimit  time.Duration                   // how long a stopped run may take to reach its safe end; 0 is what a CI platform grants
+	id         string                          // of this run; "" makes one
+	runURL     string                          // of the CI job; empty when there is none
+	commit     string                          // that the job is for
+	links      func(bool) []notify.Link        // what people can open of the run; whether it is over; nil is nothing
+	secrets    envSecrets                      // what the CI platform has in place of the cluster
+	mask       *masker                         // told of secrets; nil keeps them to itself
+	warn       func(error)                     // told of what goes wrong beside the rollout; nil keeps it to itself
+	approvals  *approvals                      // nil: nobody has to approve
+	gated      func(*gate.Approvals)           // told of them, to show the gate; may be nil
+	way        reach.Mode                      // to the Services of the cluster; nothing is as every other host
+	through    httpx.Through                   // that way, while the run lasts
+	unrenewed  kube.Unrenewed                  // what is known of the lease already
+	ci         forge.CI                        // that job; zero when there is none
+	confirm    func(ctx context.Context) error // called when the lease is held and nothing is touched yet; an error ends the run so; may be nil
 
 	loadShell   bool                                                       // the run's own load tests may start processes
 	address     func(ctx context.Context, hostport string) (string, error) // where the targets of load are reached; nil is that way
@@ -100,6 +104,11 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	}
 	release := sync.OnceFunc(fence.lease.Release)
 	defer release()
+	if d.confirm != nil {
+		if err := d.confirm(ctx); err != nil {
+			return runner.Result{}, err
+		}
+	}
 	if d.spec.Revert && view != nil {
 		if err := view.Hold(ctx); err != nil {
 			return runner.Result{}, d.classify(err)
@@ -175,7 +184,7 @@ func (d *drive) asked() []canary.HookType {
 
 // claim is what the run demands of the lease.
 func (d *drive) claim(id string) kube.Claim {
-	return kube.Claim{ID: id, Limit: cmp.Or(d.leaseLimit, leaseLimit), Busy: d.busy, Only: d.busyOnly}
+	return kube.Claim{ID: id, Limit: cmp.Or(d.leaseLimit, leaseLimit), Busy: d.busy, Only: d.busyOnly, Unrenewed: d.unrenewed}
 }
 
 // claiming says what the run waits for before its first decision.

@@ -115,7 +115,7 @@ func (q *squad) prepare(ctx context.Context, m *metrics) {
 		p := q.bulletin.poster(ctx, d.canary, false)
 		q.posters = append(q.posters, p)
 		d.gated, d.links = p.gated, p.links
-		d.id, d.runURL, d.commit = q.bulletin.id, q.bulletin.ci.RunURL, q.bulletin.ci.SHA
+		q.bulletin.identify(d)
 		d.reporters = append([]runner.Reporter{boardReporter{q, i}, p}, m.reporters(d.canary)...)
 		d.checked = func(ctx context.Context) error { return q.checked(ctx, i) }
 		d.join = func(ctx context.Context, r *runner.Run) (func(), error) { return q.join(ctx, i, r) }

@@ -187,7 +187,7 @@ func (a *App) runOne(ctx context.Context, in *runInputs, d *drive, p *poster) (r
 	defer metrics.close()
 	screen := a.screen(d.clock)
 	d.gated, d.links = p.gated, p.links
-	d.id, d.runURL, d.commit = p.bulletin.id, p.bulletin.ci.RunURL, p.bulletin.ci.SHA
+	p.bulletin.identify(d)
 	d.reporters = append([]runner.Reporter{screenReporter{screen}, p}, metrics.reporters(d.canary)...)
 	result, err := d.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {

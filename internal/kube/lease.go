@@ -43,6 +43,8 @@ type Lease struct {
 	since time.Time             // since when it has been like that, by the clock of this process
 	floor int64                 // the epoch of the record, when there is no lease
 
+	before Unrenewed // what was seen of the lease before the claim
+
 	asked  string // of whom this run has asked the lease
 	renews bool   // its holder was seen to renew it
 
@@ -179,6 +181,9 @@ func (l *Lease) note(live *unstructured.Unstructured) error {
 	}
 	if l.seen == nil || l.seen.UID != seen.UID || l.seen.ResourceVersion != seen.ResourceVersion {
 		l.since = time.Now()
+		if l.seen == nil && seen.ResourceVersion == l.before.Version {
+			l.since = l.before.Since
+		}
 	}
 	if was := l.seen; was != nil {
 		same := l.heldBy() == ptr.Deref(seen.Spec.HolderIdentity, "")

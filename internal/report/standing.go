@@ -188,7 +188,11 @@ func age(t, now time.Time) string {
 
 // StandingsJSON returns one canary as an object, and several as a list of them with the field items.
 func StandingsJSON(all []Standing, single bool) ([]byte, error) {
-	var document any = map[string]any{"schemaVersion": SchemaVersion, "items": append([]Standing{}, all...)}
+	all = append([]Standing{}, all...)
+	for i := range all {
+		all[i].Record.Plan = nil // for programs that end a rollout; people have the Canary itself
+	}
+	var document any = map[string]any{"schemaVersion": SchemaVersion, "items": all}
 	if single && len(all) == 1 {
 		document = all[0]
 	}

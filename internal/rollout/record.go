@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -23,6 +24,9 @@ type Record struct {
 	SpecHash string `json:"specHash,omitempty"`
 	// ApprovalPolicy is the hash of the policy by which people approve; empty when nobody has to.
 	ApprovalPolicy string `json:"approvalPolicy,omitempty"`
+	// Plan is what it takes to bring the rollout to a safe end without the files of its run. It holds no secret, and no
+	// rule reads it.
+	Plan json.RawMessage `json:"plan,omitempty"`
 
 	Started time.Time `json:"started,omitzero"`
 	Updated time.Time `json:"updated,omitzero"`

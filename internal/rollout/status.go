@@ -39,6 +39,11 @@ func (p Phase) Terminal() bool {
 	return false
 }
 
+// Over reports whether there is nothing left to finish: it was never begun, has ended, or stands where nothing is analysed.
+func (st *Status) Over() bool {
+	return st.Phase == "" || st.Phase == Initialized || st.Phase.Terminal()
+}
+
 // Status is all that a rollout must remember. It is saved before the world is touched, and what the world should look
 // like is derived from it (see Want), so that the two cannot disagree.
 type Status struct {
