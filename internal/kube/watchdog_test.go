@@ -1,0 +1,246 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/rehearsal"
+	"github.com/penstock-dev/penstock/internal/rollout"
+)
+
+// kennel is a watchdog at work, and what it has found.
+type kennel struct {
+	*Watchdog
+	mu    sync.Mutex
+	found []Abandoned
+	at    []time.Time
+	stop  func()
+}
+
+func (f *fixture) watchdog(end func(Abandoned) error) *kennel {
+	k := &kennel{Watchdog: NewWatchdog(f.client, []string{"shop"}, func(err error) { f.t.Log(err) })}
+	ctx, cancel := context.WithCancel(f.ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		k.Run(ctx, func(_ context.Context, x Abandoned) error {
+			k.mu.Lock()
+			k.found, k.at = append(k.found, x), append(k.at, time.Now())
+			k.mu.Unlock()
+			return end(x)
+		})
+	})
+	k.stop = func() { cancel(); running.Wait() }
+	return k
+}
+
+func (k *kennel) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.found)
+}
+
+// recorded writes a record as the run id would.
+func (f *fixture) recorded(id string, epoch int64, st rollout.Status) {
+	f.t.Helper()
+	j := NewJournal(f.client, f.canary)
+	if _, err := j.Load(f.ctx); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := j.Save(f.ctx, rollout.Record{ID: id, Epoch: epoch, Status: st, History: []rollout.Entry{{Step: 1}}}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+var halfway = rollout.Status{Phase: rollout.Progressing, Step: 1, Weight: 30}
+
+// kill ends a run without giving its lease back.
+func (f *fixture) kill(l *Lease) {
+	f.api.Intercept(func(rehearsal.APIRequest) rehearsal.APIFault { return rehearsal.FaultInternal("the run is dead") })
+	l.stop()
+	l.done.Wait()
+	f.api.Intercept(nil)
+}
+
+func TestTheWatchdogClaimsTheLeaseOfADeadRunWhenItRunsOut(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		one := f.acquire("one", time.Minute)
+		f.recorded("one", 1, halfway)
+		var claimed time.Time
+		dog := f.watchdog(func(x Abandoned) error {
+			two, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: "dog", Limit: time.Minute, Busy: Fail, Unrenewed: x.Lease})
+			if err != nil {
+				return err
+			}
+			claimed = time.Now()
+			f.fenced(two, 2, true)
+			f.recorded("dog", 2, rollout.Status{Phase: rollout.Failed})
+			two.Release()
+			return nil
+		})
+		pass(10 * time.Minute)
+		if n := dog.count(); n != 0 {
+			t.Fatalf("a living run was taken for dead %d times", n)
+		}
+		one.mu.Lock()
+		renewed := one.renewed
+		one.mu.Unlock()
+		f.kill(one)
+		pass(time.Minute)
+		if n := dog.count(); n != 1 {
+			t.Fatalf("a dead run was found %d times", n)
+		}
+		if late := claimed.Sub(renewed.Add(leaseDuration)); late < 0 || late > time.Second {
+			t.Errorf("the lease was claimed %s after it had run out", late)
+		}
+		if x := dog.found[0]; x.Namespace != "shop" || x.Canary != "podinfo" || x.Record.ID != "one" || x.Record.History != nil {
+			t.Errorf("%+v", x)
+		}
+		dog.stop()
+	})
+}
+
+func TestTheWatchdogKnowsWhatIsAbandoned(t *testing.T) {
+	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of every bubble
+	for name, c := range map[string]struct {
+		status   rollout.Status
+		after    time.Duration // when it is found, from the moment it was let go; 0 is never
+		holdsNow bool          // the lease is held by a living run
+	}{
+		"one that is over":                            {status: rollout.Status{Phase: rollout.Succeeded}},
+		"one that has not begun":                      {status: rollout.Status{Phase: rollout.Initialized}},
+		"one that its run has let go":                 {status: halfway, after: leaseDuration},
+		"one whose run is at work":                    {status: halfway, holdsNow: true},
+		"one that is suspended for a person":          {status: rollout.Status{Phase: rollout.Progressing, Suspended: start}},
+		"one that is suspended until a minute":        {status: rollout.Status{Phase: rollout.Progressing, Suspended: start, Until: start.Add(time.Minute)}, after: time.Minute},
+		"one whose time is over while a run is up":    {status: rollout.Status{Phase: rollout.Progressing, Suspended: start, Until: start.Add(time.Minute)}, holdsNow: true},
+		"one whose time was over before anybody came": {status: rollout.Status{Phase: rollout.Progressing, Suspended: start, Until: start.Add(-time.Minute)}, after: time.Nanosecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, func(f *fixture) {
+				one := f.acquire("one", time.Minute)
+				f.recorded("one", 1, c.status)
+				if !c.holdsNow {
+					one.Release()
+				} else {
+					defer one.Release()
+				}
+				begun := time.Now()
+				dog := f.watchdog(func(Abandoned) error { return nil })
+				pass(10 * time.Minute)
+				switch n := dog.count(); {
+				case c.after == 0 && n > 0:
+					t.Errorf("it was found after %s", dog.at[0].Sub(begun))
+				case c.after > 0 && n != 1:
+					t.Errorf("it was found %d times", n)
+				case c.after > 0 && (dog.at[0].Sub(begun)-c.after).Abs() > 2*time.Second:
+					t.Errorf("it was found after %s, want %s", dog.at[0].Sub(begun), c.after)
+				}
+				dog.stop()
+			})
+		})
+	}
+}
+
+// Of two replicas one ends the rollout; the other hears that somebody is at work.
+func TestOfTwoWatchdogsOneClaimsTheLease(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		one := f.acquire("one", time.Minute)
+		f.recorded("one", 1, halfway)
+		var mu sync.Mutex
+		var claimed, held int
+		end := func(id string) func(Abandoned) error {
+			return func(x Abandoned) error {
+				l, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: id, Limit: time.Minute, Busy: Fail, Unrenewed: x.Lease})
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case errors.Is(err, ErrHeld):
+					held++
+				case err != nil:
+					f.t.Error(err)
+				default:
+					claimed++
+					go func() { // it is at work for a while
+						pass := time.NewTimer(5 * time.Second)
+						<-pass.C
+						f.recorded(id, 2, rollout.Status{Phase: rollout.Failed})
+						l.Release()
+					}()
+				}
+				return nil
+			}
+		}
+		a, b := f.watchdog(end("a")), f.watchdog(end("b"))
+		pass(time.Second)
+		f.kill(one)
+		pass(time.Minute)
+		if claimed != 1 || held != 1 {
+			t.Errorf("%d claimed the lease, %d found it held; want 1 and 1", claimed, held)
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
+func TestARunWhoseJobIsOverIsNotWaitedForAsLong(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		one := f.acquire("one", time.Minute)
+		f.recorded("one", 1, halfway)
+		var took time.Duration
+		dog := f.watchdog(func(x Abandoned) error {
+			start := time.Now()
+			two, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: "dog", Limit: time.Minute, Busy: Fail, Unrenewed: x.Lease})
+			if err != nil {
+				return err
+			}
+			took = time.Since(start)
+			f.recorded("dog", 2, rollout.Status{Phase: rollout.Failed})
+			two.Release()
+			return nil
+		})
+		pass(time.Second)
+		over := func(r *rollout.Record) bool { return r.ID == "one" }
+		if n := dog.JobOver(over); n != 1 {
+			t.Errorf("%d rollouts are known", n)
+		}
+		pass(time.Minute) // the forge is wrong: it goes on renewing
+		if n := dog.count(); n != 0 {
+			t.Fatalf("a living run lost its lease %d times", n)
+		}
+		f.fenced(one, 1, true)
+		f.kill(one)
+		killed := time.Now()
+		pass(time.Minute)
+		if n := dog.count(); n != 1 || took > time.Second || dog.at[0].Sub(killed) > overGrace+time.Second {
+			t.Errorf("it was found %d times, %s after its death, and claimed after %s more", n, dog.at[0].Sub(killed), took)
+		}
+		if n := dog.JobOver(over); n != 0 {
+			t.Errorf("%d rollouts are unfinished", n)
+		}
+		dog.stop()
+	})
+}
+
+// Nothing but watches tells a watchdog, and what it could not end it tries again ever less often.
+func TestAWatchdogTriesAgainAndMakesNoRequestsMeanwhile(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		f.recorded("one", 1, halfway)
+		dog := f.watchdog(func(Abandoned) error { return errors.New("no permission") })
+		pass(time.Minute)
+		before := f.api.Requests()
+		pass(time.Hour)
+		if n := dog.count(); n < 10 || n > 20 {
+			t.Errorf("it was tried %d times in an hour", n)
+		}
+		for request, n := range f.api.Requests() {
+			if n > before[request] && !strings.HasPrefix(request, "watch") {
+				t.Errorf("%d times %s", n-before[request], request)
+			}
+		}
+		dog.stop()
+	})
+}
