@@ -163,7 +163,13 @@ func outputs(r *report.Result, s *report.Snapshot, runURL string) []forge.Pair {
 }
 
 // warn says what went wrong beside the run.
-func (a *App) warn(err error) { a.say("warning: " + report.Clean(err.Error()) + "\n") }
+func (a *App) warn(err error) {
+	if a.warned != nil {
+		a.warned(err)
+		return
+	}
+	a.say("warning: " + report.Clean(err.Error()) + "\n")
+}
 
 // say writes to the log. No line of it is a command to a CI runner, whatever it holds.
 func (a *App) say(text string) {

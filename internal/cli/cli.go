@@ -32,6 +32,8 @@ type App struct {
 	Stderr  *os.File // a terminal gets the live view
 	Getenv  func(string) string
 	Stop    <-chan struct{} // closed when the program is asked to end
+
+	warned func(error) // told in place of Stderr what goes wrong beside a run; nil in a program of one run
 }
 
 // exitError ends the program with a code, and says why unless that was said already.

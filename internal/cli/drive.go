@@ -235,6 +235,11 @@ func (d *drive) open(ctx context.Context, f *fence, view *kube.View) (*kube.Worl
 			return nil, d.classify(err)
 		}
 	}
+	if d.standing.suspend && d.standing.server {
+		if err := d.client.RequireWatchdog(ctx, d.canary.Namespace); err != nil {
+			return nil, d.classify(fmt.Errorf("watchdog: %w", err))
+		}
+	}
 	if err := world.Start(ctx, startLimit); err != nil {
 		return nil, d.classify(err)
 	}

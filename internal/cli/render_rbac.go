@@ -24,11 +24,12 @@ type rbacInputs struct {
 	Namespace      string   `input:"namespace" short:"n" help:"namespace of canaries that name none"`
 	Provider       string   `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	MetricsServer  string   `input:"metrics-server" help:"address of the Prometheus of canaries that name none in spec.metricsServer"`
-	ServiceAccount string   `input:"service-account" help:"who runs penstock: a ServiceAccount as name or namespace/name; default: penstock in the canary's namespace"`
+	ServiceAccount []string `input:"service-account" help:"who runs penstock: a ServiceAccount as name or namespace/name, such as that of the server's watchdog; may be repeated; default: penstock in the canary's namespace"`
 	Users          []string `input:"user" help:"who runs penstock: a user, such as the one of an OIDC token; may be repeated"`
 	Groups         []string `input:"group" help:"who runs penstock: a group; may be repeated"`
 	View           bool     `input:"view" help:"also keep the status and the events of the Canary object, where the cluster has one"`
 	Approvals      bool     `input:"approvals" help:"also keep what people say at the gates, for --approvals poll"`
+	Suspend        bool     `input:"suspend" help:"also ask whether a server watches over the rollout, for --watchdog server"`
 	Uninstall      bool     `input:"uninstall" help:"also what penstock run --uninstall deletes"`
 	AnyConfig      bool     `input:"any-config" help:"all ConfigMaps and Secrets of the namespace instead of those that the target's manifest names"`
 	Driver         string   `input:"driver" default:"penstock" help:"penstock: a run drives the rollout; follow: a Flagger controller does"`
@@ -140,34 +141,36 @@ func (in *rbacInputs) check() ([]rbacv1.Subject, error) {
 	default:
 		say("driver: %q is not known; allowed are penstock and follow", in.Driver)
 	}
-	account, err := in.account()
+	accounts, err := in.accounts()
 	if err != nil {
 		problems = append(problems, err)
 	}
-	subjects := slices.Concat(account, in.people(rbacv1.UserKind, in.Users), in.people(rbacv1.GroupKind, in.Groups))
+	subjects := slices.Concat(accounts, in.people(rbacv1.UserKind, in.Users), in.people(rbacv1.GroupKind, in.Groups))
 	if len(problems) > 0 {
 		return nil, badInput(errors.Join(problems...))
 	}
 	return subjects, nil
 }
 
-// account is the ServiceAccount that is bound. There is none by default where somebody else is.
-func (in *rbacInputs) account() ([]rbacv1.Subject, error) {
-	text := in.ServiceAccount
-	switch {
-	case text == "" && len(in.Users)+len(in.Groups) > 0:
-		return nil, nil
-	case text == "":
-		text = "penstock"
+// accounts are the ServiceAccounts that are bound. There is none by default where somebody else is.
+func (in *rbacInputs) accounts() ([]rbacv1.Subject, error) {
+	names := in.ServiceAccount
+	if len(names)+len(in.Users)+len(in.Groups) == 0 {
+		names = []string{"penstock"}
 	}
-	namespace, name, given := strings.Cut(text, "/")
-	if !given {
-		namespace, name = "", text
+	var all []rbacv1.Subject
+	var problems []error
+	for _, text := range names {
+		namespace, name, given := strings.Cut(text, "/")
+		if !given {
+			namespace, name = "", text
+		}
+		if len(validation.IsDNS1123Subdomain(name)) > 0 || given && len(validation.IsDNS1123Label(namespace)) > 0 {
+			problems = append(problems, fmt.Errorf("service-account: %q is not allowed; give a name, or namespace/name", text))
+		}
+		all = append(all, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: namespace})
 	}
-	if len(validation.IsDNS1123Subdomain(name)) > 0 || given && len(validation.IsDNS1123Label(namespace)) > 0 {
-		return nil, fmt.Errorf("service-account: %q is not allowed; give a name, or namespace/name", text)
-	}
-	return []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: namespace}}, nil
+	return all, errors.Join(problems...)
 }
 
 func (in *rbacInputs) people(kind string, names []string) []rbacv1.Subject {
@@ -197,6 +200,9 @@ func (in *rbacInputs) needs(c *canary.Canary, set *canary.Set) (all []manifest.N
 	all = append(all, subject.Run()...)
 	if in.Approvals {
 		all = append(all, subject.Approvals()...)
+	}
+	if in.Suspend {
+		all = append(all, subject.Suspension()...)
 	}
 	if in.Uninstall || c.Spec.RevertOnDeletion {
 		all = append(all, subject.Removal()...)

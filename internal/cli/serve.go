@@ -31,6 +31,9 @@ func (a *App) serveCommand() *cobra.Command {
 the gate of a run with --approvals server at once. Serve the gate API of Flagger's load tester, with gates that
 outlive the process, and with --load-tester its tasks. Without a secret no webhook is received.
 
+Watch over the rollouts of the namespaces that are served: one whose run has died, or that was suspended for too long, is
+brought to a safe end by the policy of its run, as penstock finalize --expired does.
+
 Everything is kept in ConfigMaps of the namespaces that are served, so that several replicas share it; with --data, gates
 and webhooks that came are kept in a file. A signal ends the server: it waits for what is under way, at most 10s.
 
@@ -81,8 +84,12 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 	if err != nil {
 		return errors.Join(err, on.Close())
 	}
+	watch, err := a.watchdog(ctx, s)
+	if err != nil {
+		return errors.Join(err, on.Close())
+	}
 	s.started(on.Addr())
-	return s.run(ctx, a.Stop, l)
+	return s.run(ctx, a.Stop, guarded{l, watch})
 }
 
 // listener answers requests until ctx ends, and then those that are under way.
@@ -112,7 +119,8 @@ func (s *serving) started(address net.Addr) {
 	if len(namespaces) == 0 {
 		namespaces = []string{"all"}
 	}
-	s.log.Info("serving", "address", address.String(), "gates", kept, "namespaces", namespaces, "load-tester", s.tester != nil)
+	s.log.Info("serving", "address", address.String(), "gates", kept, "namespaces", namespaces, "load-tester", s.tester != nil,
+		"watchdog", s.watchdog && s.client != nil)
 	if len(s.tokens) == 0 {
 		s.log.Warn("whoever reaches this address can open and close gates; --gate-token asks for a token")
 	}

@@ -31,6 +31,7 @@ type serveInputs struct {
 	Namespaces      []string `input:"serve-namespace" help:"namespace whose canaries have their gates here; may be repeated; default: the one of --namespace, or with --data all"`
 	GateTokens      []string `input:"gate-token" help:"token without which no gate is told, opened or closed, and no task is run; may be repeated; default: everybody may"`
 	GateTokenFiles  []string `input:"gate-token-file" help:"file with such tokens, one a line; may be repeated"`
+	Watchdog        string   `input:"watchdog" default:"on" help:"on: end the rollouts of those namespaces whose run has died, or that were suspended for too long; off: leave them to others. Without a cluster there is nothing to watch"`
 	LoadTester      bool     `input:"load-tester" help:"run the tasks of Flagger's load tester"`
 	LoadTesterAllow string   `input:"load-tester-namespace-allow" help:"regular expression that the namespaces of canaries and targets of tasks have to match; default: all"`
 	LoadTesterShell bool     `input:"load-tester-shell" help:"let tasks start processes (bash, helm, kubectl); whoever may write a Canary can then run anything here"`
@@ -52,6 +53,7 @@ type serving struct {
 	hooks      hooks
 	prefix     string        // of commands
 	linger     time.Duration // how long webhooks are received after the order to end
+	watchdog   bool
 	log        *slog.Logger
 
 	client *kube.Client // nil when nothing is kept in a cluster
@@ -80,6 +82,9 @@ func (in *serveInputs) parse(a *App) (*serving, error) {
 	}
 	if out.linger, err = time.ParseDuration(in.Linger); err != nil || out.linger < 0 {
 		p.addf("linger: %q is not a duration such as 5s", in.Linger)
+	}
+	if out.watchdog = in.Watchdog == "on"; !out.watchdog && in.Watchdog != "off" {
+		p.addf("watchdog: %q is not known; allowed are on and off", in.Watchdog)
 	}
 	out.log, err = a.logger(in.serveLogInputs)
 	p.add(err)

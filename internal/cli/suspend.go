@@ -18,7 +18,7 @@ import (
 type suspendInputs struct {
 	OnGate    string   `input:"on-gate" default:"wait" help:"what a run does at a closed gate: wait (up to --gate-timeout), or suspend (end with exit code 0; the next run of the same revision goes on from there)"`
 	Wait      string   `input:"wait" help:"how long --on-gate suspend waits before it suspends; default 0s"`
-	Watchdog  string   `input:"watchdog" help:"who ends a suspended rollout when --gate-timeout is over: schedule (a scheduled penstock finalize --expired); --on-gate suspend needs it"`
+	Watchdog  string   `input:"watchdog" help:"who ends a suspended rollout when --gate-timeout is over: schedule (a scheduled penstock finalize --expired) or server (penstock serve, which has to be there); --on-gate suspend needs it"`
 	SuspendAt []string `input:"suspend-at" help:"gate that a later run opens with --approved, whatever webhooks say: confirm-rollout, confirm-traffic-increase or confirm-promotion; may be repeated"`
 	Approved  []string `input:"approved" help:"gate that is open because somebody has started this run to open it, if the rollout was suspended there; may be repeated"`
 }
@@ -26,6 +26,7 @@ type suspendInputs struct {
 // standing is how runs leave gates and come back to them.
 type standing struct {
 	suspend  bool
+	server   bool // a server ends what stays suspended for too long
 	after    time.Duration
 	at       []canary.HookType // gates that runs open: those to suspend at, and those to open
 	approved []canary.HookType
@@ -41,8 +42,12 @@ func (in *suspendInputs) parse(p *policy) (standing, error) {
 	s.approved, err = runGates("approved", in.Approved)
 	problems = append(problems, err)
 	s.at = append(suspended, s.approved...)
-	if in.Watchdog != "" && in.Watchdog != "schedule" {
-		say("watchdog: %q is not known; allowed is schedule", in.Watchdog)
+	switch in.Watchdog {
+	case "", "schedule":
+	case "server":
+		s.server = true
+	default:
+		say("watchdog: %q is not known; allowed are schedule and server", in.Watchdog)
 	}
 	switch in.OnGate {
 	case "wait":
@@ -56,7 +61,7 @@ func (in *suspendInputs) parse(p *policy) (standing, error) {
 		s.suspend = true
 		if in.Watchdog == "" {
 			say("watchdog: is missing; nobody would end a suspended rollout whose gate stays closed: run a scheduled " +
-				"penstock finalize --expired, and say so with --watchdog schedule")
+				"penstock finalize --expired and say so with --watchdog schedule, or run penstock serve and say so with --watchdog server")
 		}
 		if in.Wait != "" {
 			if s.after, err = time.ParseDuration(in.Wait); err != nil || s.after < 0 {

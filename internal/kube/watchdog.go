@@ -84,6 +84,9 @@ func (w *Watchdog) Run(ctx context.Context, end func(context.Context, Abandoned)
 		leases := &watchdogFeed{dog: w, namespace: ns, put: w.putLease, drop: w.dropLease, there: map[[2]string]bool{}, leases: true}
 		watching.Go(func() { records.run(ctx) })
 		watching.Go(func() { leases.run(ctx) })
+		if ns != "" {
+			watching.Go(func() { w.beats(ctx, ns) })
+		}
 	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/penstock-dev/penstock/internal/rehearsal"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
@@ -237,10 +239,70 @@ func TestAWatchdogTriesAgainAndMakesNoRequestsMeanwhile(t *testing.T) {
 			t.Errorf("it was tried %d times in an hour", n)
 		}
 		for request, n := range f.api.Requests() {
-			if n > before[request] && !strings.HasPrefix(request, "watch") {
-				t.Errorf("%d times %s", n-before[request], request)
+			beats := request == "get leases" || request == "update leases" // by which runs know of it
+			switch n -= before[request]; {
+			case n > 0 && !beats && !strings.HasPrefix(request, "watch"):
+				t.Errorf("%d times %s", n, request)
+			case beats && n > int(time.Hour/beatPeriod)+1:
+				t.Errorf("%d times %s in an hour", n, request)
 			}
 		}
 		dog.stop()
+	})
+}
+
+func TestARunKnowsWhetherSomebodyWatchesOverIt(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		if err := f.client.RequireWatchdog(f.ctx, "shop"); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), `the Lease "penstock.watchdog" there is missing`) {
+			t.Errorf("nobody is there: %v", err)
+		}
+		dog := f.watchdog(func(Abandoned) error { return nil })
+		pass(time.Second)
+		start := time.Now()
+		if err := f.client.RequireWatchdog(f.ctx, "shop"); err != nil || time.Since(start) > time.Second {
+			t.Errorf("somebody is there: %v, after %s", err, time.Since(start))
+		}
+		pass(time.Hour)
+		if err := f.client.RequireWatchdog(f.ctx, "shop"); err != nil {
+			t.Errorf("somebody is still there: %v", err)
+		}
+		dog.stop()
+		pass(2 * beatLimit)
+		if err := f.client.RequireWatchdog(f.ctx, "shop"); !errors.Is(err, ErrRefused) {
+			t.Errorf("somebody was there an hour ago: %v", err)
+		}
+	})
+}
+
+// Its clock may be minutes behind that of the run: then the run sees it renew its lease.
+func TestAWatchdogWithAnotherClockIsKnownByItsRenewals(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		dog := f.watchdog(func(Abandoned) error { return nil })
+		pass(time.Second)
+		dog.stop()
+		end := make(chan struct{})
+		var beating sync.WaitGroup
+		beating.Go(func() {
+			tick := time.NewTicker(beatPeriod)
+			defer tick.Stop()
+			for {
+				select {
+				case <-end:
+					return
+				case <-tick.C:
+				}
+				lease := f.get(leaseGVR, "penstock.watchdog")
+				lease.Object["spec"].(map[string]any)["renewTime"] = time.Now().Add(-5 * time.Minute).UTC().Format(metav1.RFC3339Micro)
+				if _, err := f.api.Update(lease, "elsewhere"); err != nil {
+					f.t.Error(err)
+				}
+			}
+		})
+		pass(time.Minute)
+		if err := f.client.RequireWatchdog(f.ctx, "shop"); err != nil {
+			t.Error(err)
+		}
+		close(end)
+		beating.Wait()
 	})
 }

@@ -94,7 +94,7 @@ func (s *Server) meta() metav1.ObjectMeta {
 func (s *Server) roles() []Object {
 	var all []Object
 	for _, namespace := range s.Served {
-		all = append(all, s.role(ServerName, namespace, ServedNeeds(namespace)))
+		all = append(all, s.role(ServerName, namespace, WatchdogNeeds(namespace)))
 		all = append(all, s.binding(ServerName, namespace))
 	}
 	const own = ServerName + "-deliveries"
