@@ -193,7 +193,7 @@ func parseGroup(text string) (approval.Group, error) {
 }
 
 // over puts the approvals before the webhooks of a canary's run.
-func (ap *approvals) over(d *drive, run string, hooks runner.Hooks) *gate.Approvals {
+func (ap *approvals) over(d *drive, run string, hooks runner.Hooks, posted *gate.Posted) *gate.Approvals {
 	images := ""
 	for _, container := range slices.Sorted(maps.Keys(d.images)) {
 		images += container + "=" + d.images[container] + "\n"
@@ -204,7 +204,7 @@ func (ap *approvals) over(d *drive, run string, hooks runner.Hooks) *gate.Approv
 		Webhooks: hooks, Called: d.called, Gates: ap.gates, Policy: ap.policy, Binding: b, Key: []byte(rand.Text()),
 		Source: approval.Source{Platform: approval.Platform(ap.ci.Platform), Repository: ap.ci.RepositoryID}, Change: ap.change,
 		Ledger: kube.NewDecisions(d.client, d.canary), Clock: d.clock, Every: ap.every, Prefix: ap.prefix, Alone: ap.alone, Warn: d.warn,
-		Path: ap.ci.Repository, Served: ap.served,
+		Path: ap.ci.Repository, Served: ap.served, Posted: posted,
 	})
 }
 
@@ -254,10 +254,27 @@ func (v *voting) heard() <-chan struct{} {
 	return v.decided.Changed()
 }
 
-// close says that nobody is listened to any more.
-func (v *voting) close(ctx context.Context) {
-	if v != nil {
-		v.Close(ctx)
-		v.stop()
+// close says that nobody is listened to any more. What is said to a rollout that is suspended counts for the run that takes
+// it up.
+func (v *voting) close(ctx context.Context, suspended bool) {
+	if v == nil {
+		return
 	}
+	if !suspended {
+		v.Close(ctx)
+	}
+	v.stop()
+}
+
+// posted is the gate that this run comes back to, or nil.
+func (d *drive) posted(ctx context.Context) (*gate.Posted, error) {
+	record, err := kube.NewJournal(d.client, d.canary).Load(ctx)
+	if err != nil || record.Status.Suspended.IsZero() {
+		return nil, err
+	}
+	n, err := d.client.Notice(ctx, d.canary)
+	if err != nil || n == nil || n.Over || n.Epoch != record.Epoch {
+		return nil, err
+	}
+	return &gate.Posted{Gate: n.Gate, Status: record.Status}, nil
 }

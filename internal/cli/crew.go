@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/penstock-dev/penstock/internal/analysis"
@@ -89,7 +90,11 @@ func (d *drive) fill(ctx context.Context, c *crew, world *kube.World) error {
 
 // vote lets people answer the gates.
 func (d *drive) vote(ctx context.Context, c *crew, f *fence) (err error) {
-	people := d.approvals.over(d, c.record.ID, c.hooks)
+	posted, err := d.posted(ctx)
+	if err != nil {
+		return d.classify(fmt.Errorf("read the gate at which the rollout was suspended: %w", err))
+	}
+	people := d.approvals.over(d, c.record.ID, c.hooks, posted)
 	if c.voters, err = d.approvals.listen(ctx, d, f, people); err != nil {
 		return err
 	}

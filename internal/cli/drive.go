@@ -136,7 +136,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	if err != nil {
 		d.unfinished(ctx, crew.alerts, err)
 	}
-	crew.voters.close(context.WithoutCancel(ctx))
+	crew.voters.close(context.WithoutCancel(ctx), err == nil && result.Outcome == rollout.Suspended)
 	d.unload(&result)
 	if err == nil && result.Outcome == rollout.Uninstalled {
 		release()

@@ -94,7 +94,8 @@ func (p *poster) waits(s *report.Snapshot) *report.Gate {
 	p.mu.Lock()
 	ask := p.gate
 	p.mu.Unlock()
-	if ask == nil || s.Outcome != rollout.Running || s.Status.Gate == "" {
+	suspended := s.Outcome == rollout.Suspended && !s.Status.Suspended.IsZero() // what is said counts for the next run
+	if ask == nil || s.Status.Gate == "" || s.Outcome != rollout.Running && !suspended {
 		return nil
 	}
 	if g := ask(); g != nil && g.Name == string(s.Status.Gate) {

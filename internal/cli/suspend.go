@@ -104,9 +104,6 @@ func (s *standing) fits(in *runInputs) error {
 	if in.Driver == "follow" {
 		problems = append(problems, errors.New("on-gate: suspend is not for --driver follow; the gates are Flagger's"))
 	}
-	if in.Approvals != "off" && s.after == 0 {
-		problems = append(problems, errors.New("wait: has to be given with --approvals; what people write while the rollout is suspended counts for nothing"))
-	}
 	return errors.Join(problems...)
 }
 

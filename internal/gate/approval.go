@@ -48,6 +48,14 @@ type ApprovalConfig struct {
 	Prefix   string        // of commands; see approval.ParsePrefix
 	Alone    bool          // no other rollout of this run waits on the change
 	Warn     func(error)   // told of each new reason why comments cannot be read; may be nil
+	Posted   *Posted       // the gate that this run comes back to; nil when there is none
+}
+
+// Posted is the gate at which a rollout was suspended, as its run has posted it, and what that run has saved. What people
+// have said about it meanwhile counts, as long as it is the same gate: of the same commit, revision, failures and policy.
+type Posted struct {
+	Gate   approval.Gate
+	Status rollout.Status
 }
 
 // Approvals answers the gates at which people approve by comments, and calls the webhooks for everything else. A gate
@@ -90,7 +98,26 @@ func NewApprovals(c ApprovalConfig) *Approvals {
 	b.Gate = 1
 	a.gate.Nonce = approval.Bind(a.Key, b) // a rollout that is paused between gates is resumed by it
 	a.gate = a.blank()
+	if c.Posted != nil {
+		a.adopt(c.Posted)
+	}
 	return a
+}
+
+// adopt makes the posted gate the one that waits, unless it is about something else. When the rollout comes to another gate
+// instead, or to another revision, that one is opened in its place.
+func (a *Approvals) adopt(p *Posted) {
+	g, st := &p.Gate, &p.Status
+	same := g.Name == string(st.Gate) && g.SHA == a.Binding.SHA && g.PolicyHash == a.hash && g.Alone == a.Alone &&
+		g.Platform == a.Source.Platform && g.Repository == a.Source.Repository
+	if st.Suspended.IsZero() || !same || g.Void != "" || g.OpenedAt.IsZero() {
+		return
+	}
+	a.gate, a.number, a.of = *g, g.Number, openingOf(st.Gate, st)
+}
+
+func openingOf(hook canary.HookType, st *rollout.Status) opening {
+	return opening{hook: hook, since: st.GateSince.UTC().Round(0), revision: st.Revision, failed: st.Failed}
 }
 
 // HookTypes adds to the types of webhooks those that a rollout with approvals asks for besides.
@@ -175,7 +202,7 @@ func (a *Approvals) stopped(ctx context.Context) rollout.HookAnswer {
 // open makes the gate that is asked for the one that people vote on. What was said about another one, or before the
 // analysis failed once more, is about something else.
 func (a *Approvals) open(hook canary.HookType, st *rollout.Status) {
-	of := opening{hook: hook, since: st.GateSince, revision: st.Revision, failed: st.Failed}
+	of := openingOf(hook, st)
 	if of == a.of {
 		return
 	}

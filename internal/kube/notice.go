@@ -109,6 +109,19 @@ func (b *Board) read(ctx context.Context, epoch int64) error {
 	return nil
 }
 
+// Notice reads what the last run of a canary has posted. One that nobody has posted is nil.
+func (c *Client) Notice(ctx context.Context, cn *canary.Canary) (*approval.Notice, error) {
+	live, err := c.get(ctx, configMapGVR, cn.Namespace, manifest.GateName(cn))
+	if err != nil || live == nil {
+		return nil, err
+	}
+	n, err := noticeIn(live)
+	if err != nil {
+		return nil, err
+	}
+	return &n, nil
+}
+
 // noticeIn reads the notice of a ConfigMap. It counts only where its name says that it belongs: somebody who may write
 // one ConfigMap must not speak for the canary of another.
 func noticeIn(object *unstructured.Unstructured) (approval.Notice, error) {

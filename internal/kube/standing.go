@@ -172,7 +172,7 @@ func listening(s *report.Standing, object *unstructured.Unstructured, now time.T
 		s.Problem = cmp.Or(s.Problem, err.Error())
 		return
 	}
-	if n.Over || n.Gate.Rollout != s.Record.ID {
+	if n.Over || n.Gate.Rollout != s.Record.ID && n.Epoch != s.Record.Epoch { // a run that resumes keeps the gate of the one before
 		return
 	}
 	verdict := approval.Judge(n.Gate, n.Policy, s.Decisions, now)
