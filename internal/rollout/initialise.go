@@ -21,8 +21,12 @@ func finished(in input) (Decision, bool) {
 	return Decision{}, false
 }
 
-// suspended applies between rollouts only: a running one is finished or rolled back, never left half-done.
+// suspended applies between rollouts only, and to one that stands still at its gate: a running one is finished or rolled
+// back, never left half-done.
 func suspended(in input) (Decision, bool) {
+	if in.spec.asleep(in.st) && !in.st.Lapsed(in.obs.Now) {
+		return in.end(Suspended, SpecSuspend, "")
+	}
 	if !in.spec.Suspend || (in.st.Phase != "" && in.st.Phase != Initialized) {
 		return Decision{}, false
 	}

@@ -84,6 +84,14 @@ type Status struct {
 	Reason Reason    `json:"reason,omitzero"`  // why the last decision was taken
 }
 
+// BeginUnder is Begin for a run of this spec: with spec.suspend, a rollout that stands still at its gate is not taken up.
+func BeginUnder(spec *Spec, st Status, now time.Time) Status {
+	if spec.asleep(&st) {
+		return st
+	}
+	return Begin(st, now)
+}
+
 // Begin prepares the saved status for a run that starts now. An unfinished rollout is taken up at its step, with a fresh
 // analysis window and a fresh deadline, since nobody watched in between; a suspended one, too, and then its gate. After a finished one the next starts over: a
 // failed revision is retried. A halted one is looked at as if for the first time, so that its working canary keeps the

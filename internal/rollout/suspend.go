@@ -61,6 +61,9 @@ func gateLapsed(in input) (Decision, bool) {
 	return in.rollBack(next, GateExpired, string(in.st.Gate)+" did not open until "+in.st.Until.UTC().Format(time.RFC3339))
 }
 
+// asleep reports whether a rollout that was found standing still at its gate is to go on standing still.
+func (s *Spec) asleep(st *Status) bool { return s.Suspend && !st.Suspended.IsZero() }
+
 // wake prepares a suspended rollout for a run that takes it up. The time of its gate goes on. A lapsed one stays as it is,
 // for gateLapsed to end; one that was held has all of its time again.
 func (st Status) wake(now time.Time) Status {

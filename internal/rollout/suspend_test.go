@@ -190,3 +190,26 @@ func TestARolloutThatWasHeldHasAllOfItsTimeAgain(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// With spec.suspend nothing is touched, and the mark of a rollout that stands still stays: its time goes on.
+func TestASuspendedCanaryDoesNotWakeItsRollout(t *testing.T) {
+	t.Parallel()
+	spec := suspending(0, func(s *Spec) { s.Suspend = true })
+	was := waitingSince(noon, func(st *Status) { st.Suspended, st.Until = noon, noon.Add(time.Hour) })
+	st := BeginUnder(&spec, was, noon.Add(time.Minute))
+	if st != was || Ask(&spec, &st) != (Asks{}) {
+		t.Errorf("it was taken up: %+v, and asks for %+v", st, Ask(&spec, &st))
+	}
+	obs := seen(50, time.Minute, answers(Pass))
+	if d := Decide(&spec, &st, &obs); d.Outcome != Suspended || d.Reason.Code != SpecSuspend || d.Next.Suspended != noon || d.Next.Until != was.Until {
+		t.Errorf("%+v", d)
+	}
+	obs = seen(50, 2*time.Hour)
+	if d := Decide(&spec, &st, &obs); d.Next.Phase != RollingBack || d.Reason.Code != GateExpired {
+		t.Errorf("its time is over: %+v", d)
+	}
+	spec.Suspend = false
+	if st := BeginUnder(&spec, was, noon.Add(time.Minute)); !st.Suspended.IsZero() {
+		t.Errorf("it was not taken up: %+v", st)
+	}
+}

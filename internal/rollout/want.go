@@ -80,6 +80,9 @@ type Asks struct {
 // Ask returns what matters now: hooks at the start of an analysis window, the checks at its end, and the gate at which
 // the rollout waits.
 func Ask(spec *Spec, st *Status) Asks {
+	if spec.asleep(st) {
+		return Asks{}
+	}
 	asks := Asks{Gate: st.Gate, Since: st.GateSince}
 	switch st.Phase {
 	case Waiting:

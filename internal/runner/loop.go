@@ -44,7 +44,7 @@ func (l *loop) begin(ctx context.Context) error {
 	l.record = l.Record
 	l.record.Epoch, _ = l.Fence.Fence()
 	l.record.Started, l.record.Status = l.clock.Now(), old.Status
-	l.st, l.saved = rollout.Begin(old.Status, l.clock.Now()), old.Status
+	l.st, l.saved = rollout.BeginUnder(&l.Spec, old.Status, l.clock.Now()), old.Status
 	if unfinished(old.Status.Phase) {
 		l.record.History = old.History
 		if !old.Started.IsZero() {
@@ -52,6 +52,9 @@ func (l *loop) begin(ctx context.Context) error {
 		}
 	}
 	l.imaged = len(l.Images) == 0
+	if l.Spec.Suspend && !l.st.Suspended.IsZero() {
+		return nil // it is not taken up: its target stays as it is
+	}
 	switch l.st.Phase {
 	case rollout.Initialized, rollout.Waiting, rollout.Progressing:
 		_, err = l.setImage(ctx)
