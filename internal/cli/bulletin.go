@@ -114,7 +114,7 @@ func (b *bulletin) openGitHub() {
 
 // identify tells a run who it is.
 func (b *bulletin) identify(d *drive) {
-	d.id, d.runURL, d.commit, d.ci = b.id, b.ci.RunURL, b.ci.SHA, b.ci
+	d.id, d.runURL, d.commit, d.job = b.id, b.ci.RunURL, b.ci.SHA, keptJob{b.ci, b.in.Environment}
 }
 
 // asked returns what the deployment that started the job asks for, where the command line leaves it open.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/analysis"
 	"github.com/penstock-dev/penstock/internal/canary"
-	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/kube"
@@ -55,6 +54,7 @@ type drive struct {
 	commit     string                          // that the job is for
 	links      func(bool) []notify.Link        // what people can open of the run; whether it is over; nil is nothing
 	secrets    envSecrets                      // what the CI platform has in place of the cluster
+	job        keptJob                         // that job; zero when there is none
 	mask       *masker                         // told of secrets; nil keeps them to itself
 	warn       func(error)                     // told of what goes wrong beside the rollout; nil keeps it to itself
 	approvals  *approvals                      // nil: nobody has to approve
@@ -62,7 +62,6 @@ type drive struct {
 	way        reach.Mode                      // to the Services of the cluster; nothing is as every other host
 	through    httpx.Through                   // that way, while the run lasts
 	unrenewed  kube.Unrenewed                  // what is known of the lease already
-	ci         forge.CI                        // that job; zero when there is none
 	confirm    func(ctx context.Context) error // called when the lease is held and nothing is touched yet; an error ends the run so; may be nil
 
 	loadShell   bool                                                       // the run's own load tests may start processes

@@ -27,7 +27,6 @@ type ending struct {
 	bulletin *bulletin
 	before   predecessor
 	was      kube.Unrenewed // what is known of its lease
-	ci       forge.CI       // the job of its run, as that has kept it
 	problem  error          // why it cannot be ended
 
 	say   func(text string)                                       // told what becomes of it, in a line
@@ -141,8 +140,12 @@ func (a *App) end(ctx context.Context, in *finalizeInputs, e *ending, m *metrics
 		return err
 	}
 	e.prepare(d, in, &record)
-	b := e.bulletin.inPlaceOf(&record)
+	left, _ := readKept(e.canary.Namespace, e.canary.Name, &record) // without it the pages stay as they are
+	b := e.bulletin.inPlaceOf(&record, left.job)
 	b.identify(d)
+	if d.job.CI.Platform == "" {
+		d.job = left.job
+	}
 	d.runURL, d.commit = cmp.Or(d.runURL, record.RunURL), cmp.Or(d.commit, record.Commit)
 	p := b.poster(ctx, e.canary, e.alone)
 	d.links = p.links

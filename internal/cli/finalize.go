@@ -149,7 +149,6 @@ func (e ending) byKept(client *kube.Client, namespace, name string, r *rollout.R
 		return &e
 	}
 	e.client, e.set, e.canary, e.policy = client, &canary.Set{Canaries: []*canary.Canary{u.canary}}, u.canary, u.policy
-	e.ci = u.ci
 	return &e
 }
 

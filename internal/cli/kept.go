@@ -24,7 +24,13 @@ type kept struct {
 	Canary   json.RawMessage `json:"canary"`
 	OnCancel string          `json:"onCancel"` // as --on-cancel
 	Settle   string          `json:"settle"`   // as --settle
-	CI       *forge.CI       `json:"ci,omitempty"`
+	Job      *keptJob        `json:"job,omitempty"`
+}
+
+// keptJob is the job of a run, whose pages are completed by whoever ends its rollout.
+type keptJob struct {
+	CI          forge.CI `json:"ci"`
+	Environment string   `json:"environment,omitempty"` // as --environment
 }
 
 // errNothingKept means that the run has left no plan: it was of an older version, or its Canary is too large.
@@ -54,8 +60,8 @@ func (d *drive) kept() json.RawMessage {
 	if d.spec.HoldOnCancel {
 		k.OnCancel = "hold"
 	}
-	if d.ci.Platform != "" {
-		k.CI = &d.ci
+	if d.job.CI.Platform != "" {
+		k.Job = &d.job
 	}
 	text, err := json.Marshal(k)
 	if err != nil || len(text) > keptLimit {
@@ -71,7 +77,7 @@ func (d *drive) kept() json.RawMessage {
 type unkept struct {
 	canary *canary.Canary
 	policy policy
-	ci     forge.CI
+	job    keptJob
 }
 
 // readKept reads the plan of a record. It counts only for the canary whose record it is in: somebody who may write one
@@ -105,8 +111,8 @@ func readKept(namespace, name string, r *rollout.Record) (unkept, error) {
 		return u, fmt.Errorf("what its run has kept is damaged: settle: %w", err)
 	}
 	u.policy = policy{holdOnCancel: hold, settle: &settle}
-	if k.CI != nil {
-		u.ci = *k.CI
+	if k.Job != nil {
+		u.job = *k.Job
 	}
 	return u, nil
 }

@@ -3,13 +3,23 @@ package cli
 import (
 	"strings"
 
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
 // inPlaceOf is the bulletin of the run that has left a rollout: who ends it in another job completes the pages that the
 // run has made, on its commit, instead of making new ones on a commit that has nothing to do with it. A run of another
 // repository, or of no GitHub, keeps its pages to itself.
-func (b *bulletin) inPlaceOf(record *rollout.Record) *bulletin {
+//
+// left is the job of that run, as it has kept it in the record. It is believed only where it is of the same project of the
+// same GitLab: tokens of this job go nowhere else.
+func (b *bulletin) inPlaceOf(record *rollout.Record, left keptJob) *bulletin {
+	if same := left.CI.Platform == forge.PlatformGitLab && left.CI.API == b.ci.API && left.CI.RepositoryID == b.ci.RepositoryID; same &&
+		b.ci.Platform == forge.PlatformGitLab && left.CI.Repository == b.ci.Repository && record.RunURL != b.ci.RunURL {
+		other := *b
+		other.ci, other.in.Environment = left.CI, left.Environment
+		return &other
+	}
 	if b.github == nil || record.Commit == "" || record.RunURL == b.ci.RunURL {
 		return b
 	}
