@@ -126,9 +126,9 @@ func parseWords(words []string, prefix string) (Command, *Problem) {
 		return Command{}, &Problem{Code: UnknownVerb, Message: shown(words[0]) + " is not a verb; one of " + verbList() + suggestion(words[0])}
 	}
 	command, words := Command{Verb: info.Verb}, words[1:]
-	if len(words) > 0 && info.Class != Read && !isReason(words[0]) {
+	if len(words) > 0 && info.Verb != Help && !isReason(words[0]) {
 		target, err := ParseTarget(words[0])
-		if err != nil && info.Class == Mutating {
+		if err != nil && info.Class != Brake {
 			return Command{}, &Problem{Code: BadTarget, Message: err.Error()}
 		}
 		if err == nil {

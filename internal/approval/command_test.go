@@ -26,6 +26,7 @@ func TestParseReadsAClearCommand(t *testing.T) {
 		"a brake with a target":                   {"/canary reject " + sampleTarget, Command{Verb: Reject, Target: target}},
 		"a brake with whatever follows as reason": {"/canary abort prod-is down, now!", Command{Verb: Abort, Reason: "prod-is down, now!"}},
 		"a command that only reads":               {"/canary status", Command{Verb: Status}},
+		"a question about one rollout":            {"/canary status " + sampleTarget, Command{Verb: Status, Target: target}},
 		"a change among questions":                {"/canary status\n/canary pause\n/canary help", Command{Verb: Pause}},
 		"a longer word is another word":           {"/canary-bird approve", Command{}},
 		"a word within a sentence":                {"please /canary approve " + sampleTarget, Command{}},

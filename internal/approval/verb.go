@@ -96,6 +96,8 @@ func RenderHelp(prefix string) string {
 			usage += " <target>"
 		case info.Class == Brake:
 			usage += " [target] [why]"
+		case info.Verb == Status:
+			usage += " [target]"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", usage, info.Does, info.Class.who())
 	}

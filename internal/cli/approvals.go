@@ -19,6 +19,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
 
@@ -39,7 +40,7 @@ type approvals struct {
 	every  time.Duration
 	prefix string
 	ci     forge.CI
-	change gate.Change
+	change gate.Forum
 	alone  bool
 	served bool // a server reads the comments
 }
@@ -205,6 +206,9 @@ func (ap *approvals) over(d *drive, run string, hooks runner.Hooks, posted *gate
 		Source: approval.Source{Platform: approval.Platform(ap.ci.Platform), Repository: ap.ci.RepositoryID}, Change: ap.change,
 		Ledger: kube.NewDecisions(d.client, d.canary), Clock: d.clock, Every: ap.every, Prefix: ap.prefix, Alone: ap.alone, Warn: d.warn,
 		Path: ap.ci.Repository, Served: ap.served, Posted: posted,
+		Answer: &gate.Answering{Speaker: ap.change, Notebook: kube.NewDecisions(d.client, d.canary), Standing: func(ctx context.Context) (report.Standing, error) {
+			return d.client.StandingOf(ctx, kube.Whose{Namespace: d.canary.Namespace, Canary: d.canary.Name}, d.clock.Now())
+		}},
 	})
 }
 

@@ -25,7 +25,7 @@ func verbsTable() string {
 		switch {
 		case v.NeedsTarget:
 			target = " TARGET"
-		case v.Class == approval.Brake:
+		case v.Class == approval.Brake, v.Verb == approval.Status:
 			target = " [TARGET]"
 		}
 		fmt.Fprintf(&b, "| `%s %s%s` | %s | %s |\n", approval.DefaultPrefix, v.Verb, target, v.Does, who[v.Class])

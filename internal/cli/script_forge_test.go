@@ -36,6 +36,7 @@ type forgeKey struct{}
 //	forge github|gitlab   start it; sets the variables of a job, with a token
 //	forge down            answer nothing from now on
 //	forge answers LOGIN VERB   somebody writes VERB, with its target, whenever a page asks for an approval; see scriptTalk
+//	forge asks LOGIN TEXT   somebody writes the text before that, once
 //	forge silence         nobody answers any more
 //	forge merged          the pull request is merged, and has another head
 //	forge hooks URL SECRET   deliver a webhook for what people write from now on
@@ -53,7 +54,7 @@ func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 
 func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 	kind := args[0]
-	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" {
+	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" || kind == "asks" {
 		f.talk.change(args)
 		return
 	}

@@ -21,6 +21,8 @@ type scriptTalk struct {
 	who      string
 	verb     string
 	seen     string // the target that was answered last
+	asker    string // who asks a question before the next answer; empty: nobody
+	question string
 	merged   bool
 	lonely   bool
 	comments []map[string]any
@@ -35,6 +37,8 @@ func (k *scriptTalk) change(args []string) {
 	switch args[0] {
 	case "answers":
 		k.who, k.verb, k.seen = args[1], args[2], ""
+	case "asks":
+		k.asker, k.question = args[1], strings.Join(args[2:], " ")
 	case "silence":
 		k.who = ""
 	case "merged":
@@ -60,14 +64,23 @@ func (k *scriptTalk) answer(body string) {
 	}
 	k.seen = m[1]
 	at := time.Now().Add(time.Second).UTC().Format(time.RFC3339)
+	if k.asker != "" {
+		k.say(k.asker, k.question, at)
+		k.asker = ""
+	}
 	if k.verb == "review" {
 		k.reviews = append(k.reviews, map[string]any{
 			"id": 700 + len(k.reviews), "state": "APPROVED", "submitted_at": at, "commit_id": "0123456789012345678901234567890123456789", "user": scriptUser(k.who),
 		})
 		return
 	}
+	k.say(k.who, "/canary "+k.verb+" "+m[1], at)
+}
+
+// say makes a comment. The lock is held.
+func (k *scriptTalk) say(who, body, at string) {
 	k.comments = append(k.comments, map[string]any{
-		"id": 500 + len(k.comments), "body": "/canary " + k.verb + " " + m[1], "created_at": at, "updated_at": at, "user": scriptUser(k.who), "author": scriptUser(k.who),
+		"id": 500 + len(k.comments), "body": body, "created_at": at, "updated_at": at, "user": scriptUser(who), "author": scriptUser(who),
 	})
 	if k.hook != "" {
 		go deliver(k.hook, k.secret, len(k.comments), k.comments[len(k.comments)-1])

@@ -16,6 +16,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/manifest"
+	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/server"
 )
 
@@ -79,8 +80,13 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	notices := kube.NewNotices(s.client, s.namespaces, warn)
 	desk := gate.NewDesk(gate.DeskConfig{
 		Waiting: notices, Ledger: func(n approval.Notice) gate.Ledger { return notices.Decisions(n) },
-		Change: func(n approval.Notice) (gate.Change, error) {
+		Change: func(n approval.Notice) (gate.Forum, error) {
 			return office.Change(n.Gate.Platform, n.Path, n.Gate.Change, forge.AskFor(n.Policy))
+		},
+		Answer: func(n approval.Notice, on gate.Forum) *gate.Answering {
+			return &gate.Answering{Speaker: on, Notebook: notices.Decisions(n), Standing: func(ctx context.Context) (report.Standing, error) {
+				return notices.Standing(ctx, n, clock.RealClock{}.Now())
+			}}
 		},
 		Clock: clock.RealClock{}, Warn: warn,
 	})

@@ -43,7 +43,6 @@ type GitHub struct {
 
 	mu      sync.Mutex // held during the lookups, so that several canaries cause one
 	request *int       // number of the pull request, 0 if there is none; nil before the lookup
-	login   string     // of the token; empty before the lookup
 }
 
 // NewGitHub makes no request. The error lists every problem of the configuration.

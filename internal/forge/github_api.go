@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/google/go-github/v60/github"
 
@@ -17,6 +18,9 @@ import (
 type githubAPI struct {
 	api   *github.Client
 	limit limit
+
+	who   sync.Mutex // held while it is asked whose the name is
+	login string     // empty before
 }
 
 // call makes one request, unless a rate limit forbids it. what says what was tried: "create the check run".
@@ -90,4 +94,38 @@ type bearer struct {
 func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+string(b.token))
 	return b.base.RoundTrip(req)
+}
+
+// ownLogin returns the name of the user that the token stands for, such as github-actions[bot].
+func (g *githubAPI) ownLogin(ctx context.Context) (string, error) {
+	g.who.Lock()
+	defer g.who.Unlock()
+	if g.login != "" {
+		return g.login, nil
+	}
+	var answer struct {
+		Data struct {
+			Viewer struct {
+				Login string `json:"login"`
+			} `json:"viewer"`
+		} `json:"data"`
+	}
+	// GET /user is forbidden to the tokens of jobs and Apps; the same question in GraphQL is not.
+	err := g.call(ctx, "ask who the token is", func(ctx context.Context) error {
+		req, err := g.api.NewRequest(http.MethodPost, g.graphQL(), map[string]string{"query": "{viewer{login}}"})
+		if err != nil {
+			return err
+		}
+		_, err = g.api.Do(ctx, req, &answer)
+		return err
+	})
+	if status := statusOf(err); err != nil && status != http.StatusForbidden && status != http.StatusNotFound {
+		return "", err
+	}
+	if answer.Data.Viewer.Login == "" {
+		// Without an answer, only the bot of jobs is trusted: nobody else can have its name.
+		return "github-actions[bot]", nil
+	}
+	g.login = answer.Data.Viewer.Login
+	return g.login, nil
 }

@@ -47,6 +47,8 @@ type GitHubChange struct {
 	number      func(context.Context) (int, error)                    // 0 is none
 	starters    func(context.Context, *GitHubChange) ([]int64, error) // of the run; nil outside of one
 
+	replying sync.Mutex // held while a reply is looked for and written, so that the canaries of a run write one
+
 	mu    sync.Mutex
 	known memory // by path
 }

@@ -88,6 +88,10 @@ func (f *fakeTalk) tagged(w http.ResponseWriter, r *http.Request, v any) {
 }
 
 func (f *fakeTalk) list(w http.ResponseWriter, r *http.Request) {
+	if !r.URL.Query().Has("since") { // who looks for a comment of their own
+		page(w, r, f.comments["7"], plainList)
+		return
+	}
 	since, err := time.Parse(time.RFC3339, r.URL.Query().Get("since"))
 	if err != nil {
 		refuse(w, http.StatusUnprocessableEntity, "since")

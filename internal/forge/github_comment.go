@@ -83,36 +83,50 @@ func (c *requestComment) body(p Page) string {
 	return cut(marker(c.g.ci.Repository, c.rollout)+"\n"+text, commentLimit)
 }
 
-// find looks for our comment, over all pages. The marker alone does not make it ours: anybody can write it into a
-// comment, and would have it filled with what looks like a report, next to words of their own.
+// find looks for our comment.
 func (c *requestComment) find(ctx context.Context, number int) (int64, error) {
-	login, err := c.g.ownLogin(ctx)
-	if err != nil {
-		return 0, err
+	found, err := c.g.commentOf(ctx, commentsOf{c.g.owner, c.g.repo, number}, marker(c.g.ci.Repository, c.rollout))
+	if err == nil && found != nil {
+		c.place.is(found.GetHTMLURL())
 	}
-	first := marker(c.g.ci.Repository, c.rollout)
+	return found.GetID(), err
+}
+
+// commentsOf is where comments stand.
+type commentsOf struct {
+	owner, repo string
+	number      int
+}
+
+// commentOf looks for a comment of our own that begins with a marker, over all pages; nil when there is none. The marker
+// alone does not make it ours: anybody can write it into a comment, and would have it filled with what looks like a
+// report, next to words of their own.
+func (g *githubAPI) commentOf(ctx context.Context, of commentsOf, marker string) (*github.IssueComment, error) {
+	login, err := g.ownLogin(ctx)
+	if err != nil {
+		return nil, err
+	}
 	opts := &github.IssueListCommentsOptions{ListOptions: github.ListOptions{PerPage: pageSize}}
 	for range maxPages {
 		var comments []*github.IssueComment
 		var resp *github.Response
-		err := c.g.call(ctx, "look for the comment", func(ctx context.Context) (err error) {
-			comments, resp, err = c.g.api.Issues.ListComments(ctx, c.g.owner, c.g.repo, number, opts)
+		err := g.call(ctx, "look for the comment", func(ctx context.Context) (err error) {
+			comments, resp, err = g.api.Issues.ListComments(ctx, of.owner, of.repo, of.number, opts)
 			return err
 		})
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		for _, comment := range comments {
-			if sameLogin(comment.GetUser(), login) && strings.HasPrefix(comment.GetBody(), first) {
-				c.place.is(comment.GetHTMLURL())
-				return comment.GetID(), nil
+			if sameLogin(comment.GetUser(), login) && strings.HasPrefix(comment.GetBody(), marker) {
+				return comment, nil
 			}
 		}
 		if opts.Page = resp.NextPage; opts.Page == 0 {
 			break
 		}
 	}
-	return 0, nil
+	return nil, nil
 }
 
 // sameLogin compares a comment's author with a login, which for a bot may lack the "[bot]" at its end. No person can

@@ -59,37 +59,3 @@ func (g *GitHub) choose(requests []*github.PullRequest) int {
 	}
 	return best
 }
-
-// ownLogin returns the name of the user that the token stands for, such as github-actions[bot].
-func (g *GitHub) ownLogin(ctx context.Context) (string, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.login != "" {
-		return g.login, nil
-	}
-	var answer struct {
-		Data struct {
-			Viewer struct {
-				Login string `json:"login"`
-			} `json:"viewer"`
-		} `json:"data"`
-	}
-	// GET /user is forbidden to the tokens of jobs and Apps; the same question in GraphQL is not.
-	err := g.call(ctx, "ask who the token is", func(ctx context.Context) error {
-		req, err := g.api.NewRequest(http.MethodPost, g.graphQL(), map[string]string{"query": "{viewer{login}}"})
-		if err != nil {
-			return err
-		}
-		_, err = g.api.Do(ctx, req, &answer)
-		return err
-	})
-	if status := statusOf(err); err != nil && status != http.StatusForbidden && status != http.StatusNotFound {
-		return "", err
-	}
-	if answer.Data.Viewer.Login == "" {
-		// Without an answer, only the bot of jobs is trusted: nobody else can have its name.
-		return "github-actions[bot]", nil
-	}
-	g.login = answer.Data.Viewer.Login
-	return g.login, nil
-}

@@ -20,6 +20,8 @@ type GitLabChange struct {
 	number   func(context.Context) (int, error)                    // 0 is none
 	starters func(context.Context, *GitLabChange) ([]int64, error) // of the job; nil outside of one
 
+	replying sync.Mutex // held while a reply is looked for and written, so that the canaries of a run write one
+
 	mu    sync.Mutex
 	known memory         // by path and query
 	bots  map[int64]bool // by the number of a user: what somebody is never changes

@@ -21,8 +21,9 @@ const (
 // gitlabNote is one note on the merge request, edited in place.
 type gitlabNote struct {
 	api     *gitlabAPI
-	marker  string
-	request int // 0: not found yet
+	project any    // its number, or its path
+	marker  string // the beginning of its first line
+	request int    // 0: not found yet
 	looked  time.Time
 	id      int    // 0: not found yet
 	body    string // what GitLab shows
@@ -31,7 +32,7 @@ type gitlabNote struct {
 
 func newGitLabNote(api *gitlabAPI) Surface {
 	r := api.cfg.Rollout
-	n := &gitlabNote{api: api, marker: "<!-- penstock:rollout " + api.cfg.CI.Repository + "/" + r.Namespace + "/" + r.Canary + " -->"}
+	n := &gitlabNote{api: api, project: api.project(), marker: "<!-- penstock:rollout " + api.cfg.CI.Repository + "/" + r.Namespace + "/" + r.Canary + " -->"}
 	return &gitlabSurface{name: "merge request note", need: "the scope api and at least the role Reporter", show: n.show,
 		link: func() Link { return Link{"Merge request", n.place.at()} }}
 }
@@ -52,7 +53,12 @@ func (n *gitlabNote) show(ctx context.Context, p Page) error {
 			return nil
 		}
 	}
-	body := gitlabCut(n.marker+"\n"+withoutQuickActions(strings.ReplaceAll(p.Body, "\r\n", "\n")), gitlabNoteMax)
+	return n.write(ctx, n.marker+"\n"+p.Body)
+}
+
+// write makes the note show a text, whose first line begins with the marker.
+func (n *gitlabNote) write(ctx context.Context, text string) error {
+	body := gitlabCut(withoutQuickActions(strings.ReplaceAll(text, "\r\n", "\n")), gitlabNoteMax)
 	return n.api.settle(ctx, func(ctx context.Context) error { return n.reach(ctx, strings.TrimSpace(body)) })
 }
 
@@ -93,10 +99,10 @@ func (n *gitlabNote) look(ctx context.Context) error {
 	order, sort := "created_at", "asc"
 	page := func(list gitlab.ListOptions, o ...gitlabOption) (bool, *gitlabAnswer, error) {
 		query := &gitlab.ListMergeRequestNotesOptions{ListOptions: list, OrderBy: &order, Sort: &sort}
-		found, resp, err := n.api.client.Notes.ListMergeRequestNotes(n.api.project(), n.request, query, o...)
+		found, resp, err := n.api.client.Notes.ListMergeRequestNotes(n.project, n.request, query, o...)
 		for _, note := range found {
 			first, _, _ := strings.Cut(note.Body, "\n")
-			if note.Author.ID == me && !note.System && strings.TrimSpace(first) == n.marker {
+			if note.Author.ID == me && !note.System && strings.HasPrefix(strings.TrimSpace(first), n.marker) {
 				n.is(note.ID, strings.TrimSpace(strings.ReplaceAll(note.Body, "\r\n", "\n")))
 				return true, resp, err
 			}
@@ -111,7 +117,7 @@ func (n *gitlabNote) create(ctx context.Context, body string) error {
 	ask := &gitlab.CreateMergeRequestNoteOptions{Body: &body}
 	err := n.api.call(ctx, gitlabCall{what: "write the merge request note", post: true,
 		send: func(o ...gitlabOption) (resp *gitlabAnswer, err error) {
-			note, resp, err = n.api.client.Notes.CreateMergeRequestNote(n.api.project(), n.request, ask, o...)
+			note, resp, err = n.api.client.Notes.CreateMergeRequestNote(n.project, n.request, ask, o...)
 			return resp, err
 		}})
 	if err != nil {
@@ -132,7 +138,7 @@ func (n *gitlabNote) edit(ctx context.Context, body string) error {
 	ask := &gitlab.UpdateMergeRequestNoteOptions{Body: &body}
 	err := n.api.call(ctx, gitlabCall{what: "edit the merge request note",
 		send: func(o ...gitlabOption) (*gitlabAnswer, error) {
-			_, resp, err := n.api.client.Notes.UpdateMergeRequestNote(n.api.project(), n.request, n.id, ask, o...)
+			_, resp, err := n.api.client.Notes.UpdateMergeRequestNote(n.project, n.request, n.id, ask, o...)
 			return resp, err
 		}})
 	if err != nil {

@@ -44,6 +44,7 @@ type ChangeReader interface {
 	Comments(ctx context.Context, since time.Time) ([]Note, error)
 	Permission(ctx context.Context, who approval.Actor, teams []string) (approval.Permission, error)
 	React(ctx context.Context, comment int64, r Reaction) error
+	Reply(ctx context.Context, r Reply) error
 }
 
 // NewOffice makes no request. The error lists every problem of the configuration.

@@ -47,6 +47,7 @@ type ApprovalConfig struct {
 	Every    time.Duration // how often the forge is asked, at most; some jitter comes on top
 	Prefix   string        // of commands; see approval.ParsePrefix
 	Alone    bool          // no other rollout of this run waits on the change
+	Answer   *Answering    // how questions are answered; nil for a reaction alone
 	Warn     func(error)   // told of each new reason why comments cannot be read; may be nil
 	Posted   *Posted       // the gate that this run comes back to; nil when there is none
 }
@@ -92,7 +93,7 @@ type opening struct {
 // NewApprovals returns Approvals. It makes no request.
 func NewApprovals(c ApprovalConfig) *Approvals {
 	a := &Approvals{ApprovalConfig: c, hash: c.Policy.Hash()}
-	a.tally = Tally{Change: c.Change, Ledger: c.Ledger, Clock: c.Clock, Prefix: c.Prefix, Via: approval.Poll, Warn: c.Warn}
+	a.tally = Tally{Change: c.Change, Ledger: c.Ledger, Clock: c.Clock, Prefix: c.Prefix, Via: approval.Poll, Warn: c.Warn, Answering: c.Answer}
 	a.started = justBefore(c.Clock.Now())
 	b := a.Binding
 	b.Gate = 1
@@ -256,34 +257,5 @@ func (a *Approvals) Gate() *report.Gate { return a.shown.Load() }
 
 // show makes the gate the one that pages tell about. The lock is held.
 func (a *Approvals) show() {
-	line := func(verb approval.Verb) string {
-		return prefixOf(a.Prefix) + " " + string(verb) + " " + a.gate.Target().String()
-	}
-	switch {
-	case a.gate.Change == 0:
-		a.shown.Store(nil)
-	case a.verdict.Paused: // no gate opens before that has ended
-		a.shown.Store(&report.Gate{Name: "pause", Command: line(approval.Resume), Who: a.who()})
-	case a.gate.OpenedAt.IsZero(), a.verdict.Open:
-		a.shown.Store(nil)
-	default:
-		a.shown.Store(&report.Gate{Name: a.gate.Name, Command: line(approval.Approve), Who: a.who(), Until: a.gate.ExpiresAt})
-	}
-}
-
-// who may approve, in words.
-func (a *Approvals) who() string {
-	var groups []string
-	for _, g := range a.Policy.Groups {
-		var of []string
-		if n := len(g.Users); n > 0 {
-			of = append(of, fmt.Sprintf("%d named people", n))
-		}
-		of = append(of, g.Teams...)
-		if g.MinRole > approval.RoleNone {
-			of = append(of, "everybody with the role "+g.MinRole.String())
-		}
-		groups = append(groups, fmt.Sprintf("%d of %s (%s)", g.Count, g.Name, strings.Join(of, ", ")))
-	}
-	return strings.Join(groups, " and ")
+	a.shown.Store(report.GateOf(&approval.Notice{Prefix: a.Prefix, Gate: a.gate, Policy: a.Policy}, &a.verdict))
 }

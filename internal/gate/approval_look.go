@@ -74,7 +74,23 @@ func (a *Approvals) read(ctx context.Context, now time.Time) error {
 		return errGone
 	}
 	a.log, a.verdict = log, approval.Judge(a.gate, a.Policy, log, now)
-	return a.post(ctx)
+	if err := a.post(ctx); err != nil || a.Served {
+		return err
+	}
+	a.answer(ctx)
+	return nil
+}
+
+// answerLimit is how long a run takes to answer questions: it has a rollout to look after.
+const answerLimit = 5 * time.Second
+
+// answer is best effort. What fails is tried again with the next look.
+func (a *Approvals) answer(ctx context.Context) {
+	limit, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	if err := a.tally.Answer(limit, a.gate); err != nil && !errors.Is(err, errTaken) && ctx.Err() == nil {
+		a.warn(err)
+	}
 }
 
 // take reads the comments, or only the change where a server reads them.

@@ -29,6 +29,22 @@ type talk struct {
 	reactions []string
 	err       error
 	log       approval.Log
+	answers   approval.Answers
+	replies   map[string]forge.Reply // by kind
+	written   int
+}
+
+func (f *talk) Reply(_ context.Context, r forge.Reply) error {
+	if f.replies == nil {
+		f.replies = map[string]forge.Reply{}
+	}
+	f.replies[r.Kind], f.written = r, f.written+1
+	return f.err
+}
+
+func (f *talk) Answers(_ context.Context, change func(approval.Answers) approval.Answers) error {
+	f.answers = change(f.answers)
+	return nil
 }
 
 func (f *talk) Read(context.Context) (forge.Change, error) { return f.change, f.err }

@@ -26,8 +26,9 @@ type Waiting interface {
 // DeskConfig is what a Desk is made of.
 type DeskConfig struct {
 	Waiting Waiting
-	Ledger  func(approval.Notice) Ledger          // of the decisions about a rollout
-	Change  func(approval.Notice) (Change, error) // reads the change that a rollout is about, as its policy wants it
+	Ledger  func(approval.Notice) Ledger            // of the decisions about a rollout
+	Change  func(approval.Notice) (Forum, error)    // reads the change that a rollout is about, as its policy wants it
+	Answer  func(approval.Notice, Forum) *Answering // how questions are answered; nil for a reaction alone
 	Clock   clock.Clock
 	Warn    func(error) // told what goes wrong beside a look; may be nil
 }
@@ -73,13 +74,22 @@ func (d *Desk) Look(ctx context.Context, of approval.Source) error {
 	for _, n := range notices {
 		t, err := m.tally(d, n)
 		if err == nil {
-			_, _, err = t.Take(ctx, n.Gate, n.Policy)
+			err = take(ctx, t, n)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s/%s: %w", n.Namespace, n.Canary, err))
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// take enters what people say. Their questions come after it, so that no gate waits for an answer.
+func take(ctx context.Context, t *Tally, n approval.Notice) error {
+	g, _, err := t.Take(ctx, n.Gate, n.Policy)
+	if err != nil {
+		return err
+	}
+	return t.Answer(ctx, g)
 }
 
 func (d *Desk) matter(of approval.Source) *matter {
@@ -122,6 +132,9 @@ func (m *matter) tally(d *Desk, n approval.Notice) (*Tally, error) {
 			return nil, err
 		}
 		t = &Tally{Change: change, Clock: d.Clock, Prefix: n.Prefix, Via: approval.Webhook, Warn: d.Warn}
+		if d.Answer != nil {
+			t.Answering = d.Answer(n, change)
+		}
 		m.tallies[key] = t
 	}
 	t.Ledger = d.Ledger(n)

@@ -64,7 +64,7 @@ func newDesk(t *testing.T, clk clock.Clock, canaries ...string) *desk {
 	d.Desk = gate.NewDesk(gate.DeskConfig{
 		Waiting: d.board, Clock: clk, Warn: func(err error) { d.said = append(d.said, err) },
 		Ledger: func(n approval.Notice) gate.Ledger { return d.ledgers[n.Canary] },
-		Change: func(n approval.Notice) (gate.Change, error) {
+		Change: func(n approval.Notice) (gate.Forum, error) {
 			if d.opened++; n.Gate.Change != 12 || n.Path != "shop/podinfo" {
 				t.Errorf("asked for %+v", n)
 			}

@@ -47,9 +47,13 @@ type Tally struct {
 	Via    approval.Via
 	Warn   func(error) // told what an answer to a comment has failed by; may be nil
 
-	mu      sync.Mutex
-	asked   map[int64]asked // by the number of the person
-	reacted map[int64]forge.Reaction
+	Answering *Answering // nil when questions are answered by a reaction alone
+
+	mu        sync.Mutex
+	asked     map[int64]asked // by the number of the person
+	reacted   map[int64]forge.Reaction
+	questions map[approval.Verb]question // what was asked last, by what it is about
+	told      map[approval.Verb]int64    // the comment that was answered last
 }
 
 // asked is the permission of somebody who wrote a command.
@@ -101,6 +105,9 @@ func (t *Tally) Take(ctx context.Context, g approval.Gate, p approval.Policy) (a
 		return g, approval.Log{}, err
 	}
 	g = renewed(g, &change)
+	if t.questions == nil {
+		t.questions, t.told = map[approval.Verb]question{}, map[approval.Verb]int64{}
+	}
 	notes, err := t.Change.Comments(ctx, g.Started.Add(-skew))
 	if err != nil {
 		return g, approval.Log{}, err
@@ -191,6 +198,9 @@ func (t *Tally) sights(ctx context.Context, of look, notes []forge.Note) ([]sigh
 			}
 		} else if n.Created.After(of.gate.Started) {
 			t.answerReader(ctx, n, command, problem)
+			if q, asks := asks(of.gate, n, command, problem); asks && q.note.ID > t.questions[q.verb].note.ID {
+				t.questions[q.verb] = q
+			}
 		}
 		all = append(all, s)
 	}
@@ -226,7 +236,7 @@ func (t *Tally) permission(ctx context.Context, who approval.Actor, of look) (ap
 // answerReader says that a comment was seen that asks for nothing that changes the rollout, or that is not understood.
 func (t *Tally) answerReader(ctx context.Context, n *forge.Note, command approval.Command, problem *approval.Problem) {
 	switch {
-	case n.Actor.Bot, n.Kind == approval.Review: // a review takes no reaction
+	case n.Actor.Bot, n.Kind == approval.Review, forge.Own(n.Body): // a review takes no reaction
 	case problem != nil:
 		t.answer(ctx, n.ID, forge.Refused)
 	case command.Verb != "":

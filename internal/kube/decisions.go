@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 const (
 	decisionsKey = "decisions.json"
 	earlierKey   = "earlier.json" // the log before this one, so that a ConfigMap never grows beyond what it can hold
+	answersKey   = "answers.json" // which questions were answered; nothing hangs on it but that they are answered once
 
 	decisionsLimit = 256 << 10 // bytes, at which a new log is begun
 )
@@ -128,21 +130,61 @@ func (d *Decisions) write(ctx context.Context, log approval.Log) error {
 	if err != nil {
 		return err
 	}
+	if err := d.put(ctx, d.live, decisionsKey, string(body)); err != nil {
+		return err
+	}
+	d.begun = d.begun || d.live != nil
+	return nil
+}
+
+// put writes one text beside what is there, or makes the ConfigMap when nothing is.
+func (d *Decisions) put(ctx context.Context, live *unstructured.Unstructured, key, text string) error {
 	maps := d.client.dynamic.Resource(configMapGVR).Namespace(d.canary.Namespace)
-	if d.live == nil {
+	if live == nil {
 		object := d.canary.RefOf(configMapGVR, "ConfigMap", d.name()).New()
 		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager})
 		object.SetOwnerReferences(d.owners(ctx))
-		object.Object["data"] = map[string]any{decisionsKey: string(body)}
-		_, err = maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
+		object.Object["data"] = map[string]any{key: text}
+		_, err := maps.Create(ctx, object, metav1.CreateOptions{FieldManager: FieldManager})
 		return err
 	}
-	object := d.live.DeepCopy()
-	if err := unstructured.SetNestedField(object.Object, string(body), "data", decisionsKey); err != nil {
+	object := live.DeepCopy()
+	if err := unstructured.SetNestedField(object.Object, text, "data", key); err != nil {
 		return err
 	}
-	if _, err = maps.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager}); err == nil {
-		d.begun = true
-	}
+	_, err := maps.Update(ctx, object, metav1.UpdateOptions{FieldManager: FieldManager})
 	return err
+}
+
+// Answers reads which questions were answered, and writes what change makes of it if that is anything else. change may be
+// called several times. What cannot be read is as if nothing had been answered.
+func (d *Decisions) Answers(ctx context.Context, change func(approval.Answers) approval.Answers) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	for {
+		live, err := d.client.get(ctx, configMapGVR, d.canary.Namespace, d.name())
+		if err != nil {
+			return err
+		}
+		old := "{}"
+		if live != nil {
+			text, _, _ := unstructured.NestedString(live.Object, "data", answersKey)
+			old = cmp.Or(text, old)
+		}
+		var answers approval.Answers
+		if json.Unmarshal([]byte(old), &answers) != nil || answers == nil {
+			answers = approval.Answers{}
+		}
+		text, err := json.Marshal(change(answers))
+		if err != nil || string(text) == old {
+			return err
+		}
+		err = d.put(ctx, live, answersKey, string(text))
+		if err == nil {
+			return nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) || !giveWay(ctx) {
+			return fmt.Errorf("write the answers %q: %w", d.name(), err)
+		}
+	}
 }

@@ -95,3 +95,45 @@ func TestALongLogIsPutAsideBetweenRolloutsAndNeverDuringOne(t *testing.T) {
 		}
 	})
 }
+
+func TestAQuestionIsTakenUpByOneOfTwoAndLeavesTheDecisionsAlone(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		one, two := NewDecisions(f.client, f.canary), NewDecisions(f.client, f.canary)
+		at, of := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), approval.Source{Platform: approval.GitHub, Repository: 7, Change: 12}
+		take := func(mine *bool) func(approval.Answers) approval.Answers {
+			return func(a approval.Answers) approval.Answers {
+				a, *mine = a.Take(approval.Help, of, 501, at)
+				return a
+			}
+		}
+		var first, second, calls = false, false, 0
+		err := one.Answers(f.ctx, func(a approval.Answers) approval.Answers {
+			if calls++; calls == 1 { // the other is faster, after this one has read
+				if err := two.Answers(f.ctx, take(&second)); err != nil {
+					t.Error(err)
+				}
+			}
+			return take(&first)(a)
+		})
+		if err != nil || first || !second || calls != 2 {
+			t.Fatalf("%v: the first takes it %v, the second %v, after %d calls", err, first, second, calls)
+		}
+		if _, err := one.Update(f.ctx, vote(1, "one")); err != nil {
+			t.Fatal(err)
+		}
+		if err := two.Answers(f.ctx, func(a approval.Answers) approval.Answers { return a.Settle(approval.Help, of, 501) }); err != nil {
+			t.Fatal(err)
+		}
+		if log, err := two.Update(f.ctx, nothing); err != nil || len(log.Decisions) != 1 || approval.Verify(log) != nil {
+			t.Errorf("%+v %v", log, err)
+		}
+		if err := one.Answers(f.ctx, func(a approval.Answers) approval.Answers {
+			if !a[approval.Help].Done || a[approval.Help].Question != 501 {
+				t.Errorf("%+v", a)
+			}
+			return a
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/report"
 )
 
 // Notices knows all rollouts of some namespaces at whose gates people approve. It is kept up to date by a watch.
@@ -87,6 +89,11 @@ func (n *Notices) where(keep func(approval.Notice) bool) []approval.Notice {
 
 // Decisions returns the decisions of a notice's canary, to be written.
 func (n *Notices) Decisions(of approval.Notice) *Decisions { return n.client.decisionsOf(of) }
+
+// Standing reads what the cluster keeps of a notice's canary.
+func (n *Notices) Standing(ctx context.Context, of approval.Notice, now time.Time) (report.Standing, error) {
+	return n.client.StandingOf(ctx, Whose{Namespace: of.Namespace, Canary: of.Canary}, now)
+}
 
 func (n *Notices) failed(err error) {
 	if n.warn != nil {

@@ -50,6 +50,18 @@ func (c *Client) Standings(ctx context.Context, of Whose, now time.Time) ([]repo
 	return standings(maps, leases, now), nil
 }
 
+// StandingOf reads what is kept about one canary. It is an error when that is nothing.
+func (c *Client) StandingOf(ctx context.Context, of Whose, now time.Time) (report.Standing, error) {
+	all, err := c.Standings(ctx, of, now)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("no run has kept anything about the canary %q in namespace %q", of.Canary, of.Namespace)
+	}
+	if err != nil {
+		return report.Standing{}, err
+	}
+	return all[0], nil
+}
+
 // keptOf reads the objects of one canary by their names. No leases at all means that they may not be read.
 func (c *Client) keptOf(ctx context.Context, of Whose) (maps, leases []unstructured.Unstructured, err error) {
 	named := &canary.Canary{}
@@ -177,15 +189,7 @@ func listening(s *report.Standing, object *unstructured.Unstructured, now time.T
 	}
 	verdict := approval.Judge(n.Gate, n.Policy, s.Decisions, now)
 	s.Notice, s.Lacks = &n, verdict.Missing
-	line := func(verb approval.Verb) string {
-		return strings.Join([]string{cmp.Or(n.Prefix, approval.DefaultPrefix), string(verb), n.Gate.Target().String()}, " ")
-	}
-	switch {
-	case verdict.Paused:
-		s.Gate = &report.Gate{Name: "pause", Command: line(approval.Resume)}
-	case !n.Gate.OpenedAt.IsZero() && !verdict.Open:
-		s.Gate = &report.Gate{Name: n.Gate.Name, Command: line(approval.Approve), Until: n.Gate.ExpiresAt}
-	}
+	s.Gate = report.GateOf(&n, &verdict)
 }
 
 // holder returns who holds a lease and until when, by the clock of whoever holds it.

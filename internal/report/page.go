@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
@@ -36,14 +35,6 @@ type Ended struct {
 	Title string // a few words, such as "could not finish"
 	Why   string // the error
 	Next  string // what to do, a sentence
-}
-
-// Gate tells a person how a gate is opened.
-type Gate struct {
-	Name    string    // such as confirm-promotion
-	Command string    // the exact line to write as a comment, such as "/canary approve r7-2-k3v9q2ab"
-	Who     string    // who may open it, in words; may be empty
-	Until   time.Time // when it expires; zero when it never does
 }
 
 func (o *MarkdownOptions) limit() int {

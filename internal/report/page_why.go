@@ -140,29 +140,6 @@ func (p *page) brokenPods() []string {
 	return blocks
 }
 
-// gate says what waits for a person, and the line to copy.
-func (p *page) gate() []string {
-	g := p.o.Gate
-	if g == nil {
-		return nil
-	}
-	text := "**Waiting for approval**"
-	if g.Name != "" {
-		text += " at the gate " + code(clip(Clean(g.Name), 200))
-	}
-	if g.Who != "" {
-		text += ", by " + prose(clip(Clean(g.Who), 400))
-	}
-	if !g.Until.IsZero() {
-		text += ", until " + g.Until.UTC().Format("2006-01-02 15:04 MST")
-	}
-	if g.Command == "" {
-		return []string{text + "."}
-	}
-	// A block, and not a span, has the button that copies it.
-	return []string{text + ". To let it go on, write this line as a comment:\n\n" + fence(g.Command, 1000)}
-}
-
 // about says what is rolled out through which router, and where the job is.
 func (p *page) about() string {
 	var parts []string

@@ -1,0 +1,56 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/rollout"
+)
+
+// Asked is the comment that a reply answers.
+type Asked struct {
+	Platform string // see MarkdownOptions
+	Login    string // of whoever has asked
+	URL      string // of the comment
+	Problem  string // why the comment is no command, where it means to be one; see approval.Problem
+}
+
+// HelpReply answers whoever asks for help, or has written a command that is not understood.
+func HelpReply(a Asked, prefix string) string {
+	text := a.heading("Commands")
+	if a.Problem != "" {
+		text = a.heading("That was not understood") + "\n\nNothing has changed: " + prose(Clean(a.Problem)) + "."
+	}
+	return text + "\n\n" + approval.RenderHelp(prefix)
+}
+
+// StatusReply answers whoever asks how a rollout stands: as the page of the rollout does, from what the cluster keeps.
+func StatusReply(a Asked, s *Standing, now time.Time) string {
+	r := &s.Record
+	snapshot := Snapshot{
+		Canary: s.Canary, Namespace: s.Namespace, Status: r.Status, Reason: s.reason(), Now: now, Image: r.Image, History: r.History,
+		Outcome: rollout.Running,
+	}
+	how := a.heading("Status") + " · step " + s.step() + " · " + failedText(r.Status.Failed)
+	blocks := []string{how, Markdown(snapshot, MarkdownOptions{Platform: a.Platform, Limit: limitGitHub - 4096, RunURL: r.RunURL, Gate: s.Gate})}
+	if s.Problem != "" {
+		blocks = append(blocks, "**Problem:** "+prose(Clean(s.Problem)))
+	}
+	if s.Run == Unattended {
+		blocks = append(blocks, prose("Run: "+s.runText(now))+".")
+	}
+	return strings.Join(blocks, "\n\n") + "\n"
+}
+
+// heading names what is answered to whom. Nobody is mentioned: who has asked looks anyway.
+func (a Asked) heading(what string) string {
+	text := "**" + what + "**"
+	if to := link(a.URL); to != "" {
+		text += " · in answer to [this comment](<" + to + ">)"
+	}
+	if a.Login != "" {
+		text += " by " + prose(a.Login)
+	}
+	return text
+}
