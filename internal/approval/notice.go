@@ -7,7 +7,7 @@ import (
 )
 
 // Notice tells those who receive approvals about a rollout at whose gates people approve: whose comments are about it, and
-// by which policy they count. Only the run of the rollout writes it.
+// by which policy they count. Only the run of the rollout writes it, or a server whom Flagger asks.
 type Notice struct {
 	Namespace string `json:"namespace"` // of the canary
 	Canary    string `json:"canary"`
@@ -18,6 +18,8 @@ type Notice struct {
 	Gate   Gate   `json:"gate"`
 	Policy Policy `json:"policy"`
 	Over   bool   `json:"over,omitempty"` // the rollout no longer listens to anybody
+
+	Flagger bool `json:"flagger,omitempty"` // Flagger drives the rollout, and a server has written this for it
 }
 
 // RenderNotice returns the text of a notice.

@@ -95,19 +95,23 @@ func (in *approvalInputs) parse(p *policy) (*approvals, error) {
 	if out.prefix, err = approval.ParsePrefix(in.CommandPrefix); err != nil {
 		add(fmt.Errorf("command-prefix: %w", err))
 	}
-	switch {
-	case in.ApprovalPolicy != "" && len(in.Approvers) > 0:
-		add(errors.New("approval-policy, approvers: both say who may approve; use one of them"))
-	case in.ApprovalPolicy != "":
-		out.policy, err = readPolicy(in.ApprovalPolicy)
-		add(err)
-	case len(in.Approvers) > 0:
-		out.policy, err = shortPolicy(in.Approvers, p)
-		add(err)
-	default:
-		add(errors.New("approvers: nobody may approve; name people with --approvers or --approval-policy"))
-	}
+	out.policy, err = whoApproves(in.ApprovalPolicy, in.Approvers, p)
+	add(err)
 	return out, errors.Join(problems...)
+}
+
+// whoApproves reads the policy from a file, or makes it of groups. The other inputs say how long a gate of those waits.
+func whoApproves(file string, groups []string, of *policy) (approval.Policy, error) {
+	switch {
+	case file != "" && len(groups) > 0:
+		return approval.Policy{}, errors.New("approval-policy, approvers: both say who may approve; use one of them")
+	case file != "":
+		return readPolicy(file)
+	case len(groups) > 0:
+		return shortPolicy(groups, of)
+	default:
+		return approval.Policy{}, errors.New("approvers: nobody may approve; name people with --approvers or --approval-policy")
+	}
 }
 
 func parseGates(names []string) ([]canary.HookType, error) {

@@ -16,8 +16,9 @@ import (
 //
 //	serving LOG NAME                      wait until it serves, and set $NAME to its address
 //	asks CODE URL BODY [HEADER=VALUE]...  post the body and demand the code; the answer is in the file answer
+//	opens URL BODY [HEADER=VALUE]...      post the body until the answer is 200, for at most 20 seconds
 func serveCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks}
+	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens}
 }
 
 func untilServing(ts *testscript.TestScript, neg bool, args []string) {
@@ -42,9 +43,32 @@ func asks(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	request, err := http.NewRequest(http.MethodPost, args[1], strings.NewReader(args[2]))
+	if got, body := ask(ts, args[1:]); got != want {
+		ts.Fatalf("%s answers %d, want %d: %s", args[1], got, want, body)
+	}
+}
+
+// opens asks again and again, as Flagger does.
+func opens(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: opens URL BODY [HEADER=VALUE]...")
+	}
+	for begin := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		code, body := ask(ts, args)
+		if code == http.StatusOK {
+			return
+		}
+		if time.Since(begin) > 20*time.Second {
+			ts.Fatalf("%s still answers %d: %s", args[0], code, body)
+		}
+	}
+}
+
+// ask posts a body to an address, with headers.
+func ask(ts *testscript.TestScript, args []string) (code int, body []byte) {
+	request, err := http.NewRequest(http.MethodPost, args[0], strings.NewReader(args[1]))
 	ts.Check(err)
-	for _, header := range args[3:] {
+	for _, header := range args[2:] {
 		name, value, _ := strings.Cut(header, "=")
 		request.Header.Set(name, value)
 	}
@@ -52,10 +76,8 @@ func asks(ts *testscript.TestScript, neg bool, args []string) {
 	response, err := client.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err = io.ReadAll(response.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), body, 0o600))
-	if response.StatusCode != want {
-		ts.Fatalf("%s answers %d, want %d: %s", args[1], response.StatusCode, want, body)
-	}
+	return response.StatusCode, body
 }

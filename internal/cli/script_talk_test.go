@@ -129,7 +129,7 @@ func (k *scriptTalk) reply(r *http.Request, body string) (any, bool) {
 	case k.lonely && strings.HasSuffix(path, "/pulls"):
 		return []any{}, true
 	case strings.HasSuffix(path, "/pulls/12"):
-		pull := map[string]any{"number": 12, "state": "open", "user": scriptUser("ann"), "commits": 1}
+		pull := map[string]any{"number": 12, "state": "open", "user": scriptUser("ann"), "commits": 1, "base": map[string]any{"repo": map[string]any{"id": 7}}}
 		head := map[string]any{"sha": sha, "ref": "topic", "repo": map[string]any{"full_name": "acme/shop"}}
 		if k.merged {
 			pull["state"], pull["merged_at"], head["sha"] = "closed", "2030-01-02T03:04:05Z", strings.Repeat("a", 40)

@@ -73,9 +73,9 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 	if err != nil {
 		return badInput(fmt.Errorf("address: %w", err))
 	}
-	gates := &server.Gates{Store: store, Tokens: s.tokens, Serves: s.serves, Log: s.log}
+	s.gates = &server.Gates{Store: store, Tokens: s.tokens, Serves: s.serves, Log: s.log}
 	mount := func(r chi.Router) {
-		gates.Mount(r)
+		s.gates.Mount(r)
 		if tester != nil {
 			tester.Mount(r)
 		}

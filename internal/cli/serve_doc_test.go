@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/manifest"
 )
 
@@ -38,5 +40,33 @@ func TestTheRoleOfTheServersPageGrantsWhatGatesTake(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the role (-needed +granted):\n%s", diff)
+	}
+}
+
+func TestTheMetadataOfTheServersPageNameWhomToAsk(t *testing.T) {
+	t.Parallel()
+	var hooks []string
+	for _, block := range page(t, "server.md").blocks("yaml") {
+		if !strings.Contains(block, "kind: Canary\n") {
+			continue
+		}
+		all, err := canary.Parse([]canary.File{{Name: "server.md", Data: []byte(block)}})
+		if err != nil || len(all.Canaries) != 1 {
+			t.Fatalf("%d canaries: %v", len(all.Canaries), err)
+		}
+		for _, hook := range all.Canaries[0].Spec.Analysis.Webhooks {
+			ask := canary.GateAsk{Metadata: hook.Metadata}
+			if ask.Rollback = hook.Type == canary.HookRollback; !ask.ByPeople() {
+				continue
+			}
+			about, err := ask.Approval()
+			if err != nil || about.Hook != hook.Type {
+				t.Errorf("%s: %+v %v", hook.Name, about, err)
+			}
+			hooks = append(hooks, string(hook.Type))
+		}
+	}
+	if want := []string{"confirm-rollout", "confirm-promotion", "rollback"}; !slices.Equal(hooks, want) {
+		t.Errorf("people are asked by %v, want %v", hooks, want)
 	}
 }

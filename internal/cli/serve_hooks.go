@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/penstock-dev/penstock/internal/approval"
 )
 
 // hookInputs say whose webhooks a server receives, and how it reads what they are about.
@@ -46,6 +49,12 @@ type forgeAccess struct {
 
 // used reports whether webhooks are received at all. Gates and load tests need none.
 func (h *hooks) used() bool { return len(h.github)+len(h.gitlab)+len(h.gitlabSigning) > 0 }
+
+// allows reports whether a repository is listed, by its number.
+func (h *hooks) allows(platform approval.Platform, repository int64) bool {
+	ids := map[approval.Platform][]int64{approval.GitHub: h.githubIDs, approval.GitLab: h.gitlabIDs}[platform]
+	return h.anyRepository || slices.Contains(ids, repository)
+}
 
 func (in *hookInputs) parse(p *problems) hooks {
 	h := hooks{

@@ -32,6 +32,8 @@ type serveInputs struct {
 	GateTokens      []string `input:"gate-token" help:"token without which no gate is told, opened or closed, and no task is run; may be repeated; default: everybody may"`
 	GateTokenFiles  []string `input:"gate-token-file" help:"file with such tokens, one a line; may be repeated"`
 	Watchdog        string   `input:"watchdog" default:"on" help:"on: end the rollouts of those namespaces whose run has died, or that were suspended for too long; off: leave them to others. Without a cluster there is nothing to watch"`
+	ApprovalPolicy  string   `input:"approval-policy" help:"file that says who opens by a comment the gates of Flagger's canaries whose webhooks name a repository"`
+	Approvers       []string `input:"approvers" help:"group of people who do, in place of a policy file: user:NUMBER, team:OWNER/TEAM, role:ROLE and count:N, with commas between; may be repeated"`
 	LoadTester      bool     `input:"load-tester" help:"run the tasks of Flagger's load tester"`
 	LoadTesterAllow string   `input:"load-tester-namespace-allow" help:"regular expression that the namespaces of canaries and targets of tasks have to match; default: all"`
 	LoadTesterShell bool     `input:"load-tester-shell" help:"let tasks start processes (bash, helm, kubectl); whoever may write a Canary can then run anything here"`
@@ -51,13 +53,15 @@ type serving struct {
 	namespaces []string          // empty: with --data all, else the cluster's
 	tester     *loadtest.Options // nil without a load tester
 	hooks      hooks
-	prefix     string        // of commands
-	linger     time.Duration // how long webhooks are received after the order to end
+	policy     *approval.Policy // of Flagger's gates; nil when people open none
+	prefix     string           // of commands
+	linger     time.Duration    // how long webhooks are received after the order to end
 	watchdog   bool
 	log        *slog.Logger
 
 	client *kube.Client // nil when nothing is kept in a cluster
 	file   *server.File // nil when everything is
+	gates  *server.Gates
 }
 
 // parse reads the files of secrets, and returns all problems at once. Nothing is opened and nobody is asked.
@@ -76,6 +80,7 @@ func (in *serveInputs) parse(a *App) (*serving, error) {
 	out.tokens = p.secrets(secretInput{name: "gate-token", texts: in.GateTokens, files: in.GateTokenFiles, least: gateTokenLength})
 	out.tester = in.parseTester(&p, len(out.tokens) > 0)
 	out.hooks = in.hookInputs.parse(&p)
+	out.policy = in.parsePolicy(&p, out)
 	var err error
 	if out.prefix, err = approval.ParsePrefix(in.Prefix); err != nil {
 		p.addf("command-prefix: %w", err)
@@ -89,6 +94,22 @@ func (in *serveInputs) parse(a *App) (*serving, error) {
 	out.log, err = a.logger(in.serveLogInputs)
 	p.add(err)
 	return out, p.err()
+}
+
+// parsePolicy returns by which policy people open the gates of Flagger, nil when they do not.
+func (in *serveInputs) parsePolicy(p *problems, out *serving) *approval.Policy {
+	if in.ApprovalPolicy == "" && len(in.Approvers) == 0 {
+		return nil
+	}
+	policy, err := whoApproves(in.ApprovalPolicy, in.Approvers, &policy{gateTimeout: approval.Defaults().Deadline})
+	p.add(err)
+	if !out.hooks.used() {
+		p.addf("approvers, approval-policy: no webhook is received, so that nobody's comment would be heard; give --github-secret or --gitlab-secret")
+	}
+	if len(out.tokens) == 0 {
+		p.addf("approvers, approval-policy: everybody who reaches the server could make it write to pull requests; give a --gate-token")
+	}
+	return &policy
 }
 
 // parseTester returns the options of the load tester, nil when there is none.

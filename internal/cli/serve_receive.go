@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/httpx"
@@ -78,18 +79,19 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	}
 	warn := func(err error) { s.log.Warn("comments", "error", err.Error()) }
 	notices := kube.NewNotices(s.client, s.namespaces, warn)
+	ledger := func(n approval.Notice) gate.Ledger { return notices.Decisions(n) }
+	change := func(n approval.Notice) (gate.Forum, error) {
+		return office.Change(n.Gate.Platform, n.Path, n.Gate.Change, forge.AskFor(n.Policy))
+	}
 	desk := gate.NewDesk(gate.DeskConfig{
-		Waiting: notices, Ledger: func(n approval.Notice) gate.Ledger { return notices.Decisions(n) },
-		Change: func(n approval.Notice) (gate.Forum, error) {
-			return office.Change(n.Gate.Platform, n.Path, n.Gate.Change, forge.AskFor(n.Policy))
-		},
-		Answer: func(n approval.Notice, on gate.Forum) *gate.Answering {
-			return &gate.Answering{Speaker: on, Notebook: notices.Decisions(n), Standing: func(ctx context.Context) (report.Standing, error) {
-				return notices.Standing(ctx, n, clock.RealClock{}.Now())
-			}}
-		},
-		Clock: clock.RealClock{}, Warn: warn,
+		Waiting: notices, Ledger: ledger, Change: change, Clock: clock.RealClock{}, Warn: warn,
+		Answer: func(n approval.Notice, on gate.Forum) *gate.Answering { return answering(notices, n, on) },
 	})
+	if s.policy != nil {
+		s.gates.Voters = voters{notices, gate.NewKeeper(gate.KeeperConfig{
+			Shelf: notices, Ledger: ledger, Change: change, Policy: *s.policy, Allowed: s.hooks.allows, Prefix: s.prefix, Clock: clock.RealClock{},
+		})}
+	}
 	config.Store = s.file
 	if s.file == nil {
 		if err := s.client.Require(ctx, manifest.DeliveryNeeds(s.client.Namespace)); err != nil {
@@ -108,6 +110,33 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 		return nil, badInput(err)
 	}
 	return &reception{Server: receiver, desk: desk, notices: notices, app: office.App(), log: s.log}, nil
+}
+
+// answering is how the server answers questions about a rollout. Of one that Flagger drives the cluster keeps nothing.
+func answering(notices *kube.Notices, n approval.Notice, on gate.Forum) *gate.Answering {
+	a := &gate.Answering{Speaker: on, Notebook: notices.Decisions(n)}
+	if !n.Flagger {
+		a.Standing = func(ctx context.Context) (report.Standing, error) {
+			return notices.Standing(ctx, n, clock.RealClock{}.Now())
+		}
+	}
+	return a
+}
+
+// voters answer the gates of Flagger, once it is known which of them wait.
+type voters struct {
+	notices *kube.Notices
+	keeper  *gate.Keeper
+}
+
+// Ask implements server.Voters.
+func (v voters) Ask(ctx context.Context, ask canary.GateAsk) (bool, string, error) {
+	select {
+	case <-v.notices.Synced():
+		return v.keeper.Ask(ctx, ask)
+	case <-ctx.Done():
+		return false, "", fmt.Errorf("wait for the cluster to say which gates wait for people: %w", ctx.Err())
+	}
 }
 
 // open prepares the ways to the forges. It makes no request.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/forge"
@@ -32,7 +31,8 @@ type Notebook interface {
 type Answering struct {
 	Speaker  Speaker
 	Notebook Notebook
-	Standing func(ctx context.Context) (report.Standing, error) // of the canary, as the cluster keeps it
+	// Standing reads what the cluster keeps of the canary; nil where that is nothing, and nobody is told how it stands.
+	Standing func(ctx context.Context) (report.Standing, error)
 }
 
 // question is the newest comment that asks for something that a reply tells.
@@ -72,10 +72,13 @@ func (t *Tally) Answer(ctx context.Context, g approval.Gate) error {
 	var problems []error
 	for _, verb := range []approval.Verb{approval.Help, approval.Status} {
 		q, asked := t.questions[verb]
-		if !asked || t.told[verb] >= q.note.ID {
+		if !asked || t.told[verb] >= q.note.ID || verb == approval.Status && t.Answering.Standing == nil {
 			continue
 		}
-		err := t.answerOne(ctx, g, q)
+		reply, err := t.reply(ctx, g, q)
+		if err == nil {
+			err = t.once(ctx, g, verb, reply)
+		}
 		if err == nil {
 			t.told[verb] = q.note.ID
 			continue
@@ -88,12 +91,12 @@ func (t *Tally) Answer(ctx context.Context, g approval.Gate) error {
 // errTaken means that somebody else is about to answer.
 var errTaken = errors.New("somebody else has taken it up and has not answered yet")
 
-// answerOne answers one question, if it is this tally's to answer.
-func (t *Tally) answerOne(ctx context.Context, g approval.Gate, q question) error {
+// once writes a reply, if nobody has and nobody else is about to.
+func (t *Tally) once(ctx context.Context, g approval.Gate, verb approval.Verb, reply forge.Reply) error {
 	ours, done, now := false, false, t.Clock.Now()
 	err := t.Answering.Notebook.Answers(ctx, func(a approval.Answers) approval.Answers {
-		a, ours = a.Take(q.verb, g.Source, q.note.ID, now)
-		done = a[q.verb].Done
+		a, ours = a.Take(verb, g.Source, reply.Question, now)
+		done = a[verb].Done
 		return a
 	})
 	switch {
@@ -104,18 +107,14 @@ func (t *Tally) answerOne(ctx context.Context, g approval.Gate, q question) erro
 	case !ours:
 		return errTaken
 	}
-	reply, err := t.reply(ctx, g, q, now)
-	if err != nil {
-		return err
-	}
 	if err := t.Answering.Speaker.Reply(ctx, reply); err != nil {
 		return err
 	}
-	return t.Answering.Notebook.Answers(ctx, func(a approval.Answers) approval.Answers { return a.Settle(q.verb, g.Source, q.note.ID) })
+	return t.Answering.Notebook.Answers(ctx, func(a approval.Answers) approval.Answers { return a.Settle(verb, g.Source, reply.Question) })
 }
 
 // reply writes the answer. The help is the same for every rollout of a change, and there is one.
-func (t *Tally) reply(ctx context.Context, g approval.Gate, q question, now time.Time) (forge.Reply, error) {
+func (t *Tally) reply(ctx context.Context, g approval.Gate, q question) (forge.Reply, error) {
 	asked := report.Asked{Platform: string(g.Platform), Login: q.note.Actor.Login, URL: q.note.URL, Problem: q.problem}
 	if q.verb == approval.Help {
 		return forge.Reply{Kind: "help", Question: q.note.ID, Body: report.HelpReply(asked, t.Prefix)}, nil
@@ -125,5 +124,22 @@ func (t *Tally) reply(ctx context.Context, g approval.Gate, q question, now time
 		return forge.Reply{}, err
 	}
 	kind := "status " + s.Namespace + "/" + s.Canary
-	return forge.Reply{Kind: kind, Question: q.note.ID, Body: report.StatusReply(asked, &s, now)}, nil
+	return forge.Reply{Kind: kind, Question: q.note.ID, Body: report.StatusReply(asked, &s, t.Clock.Now())}, nil
+}
+
+// Show tells people on the change how a gate of Flagger's stands and what opens it, in one comment for each gate.
+func (t *Tally) Show(ctx context.Context, n approval.Notice, log approval.Log) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	verdict, seen := approval.Judge(n.Gate, n.Policy, log, t.Clock.Now()), int64(0)
+	for i := range log.Decisions {
+		if log.Decisions[i].Rollout == n.Gate.Rollout {
+			seen++
+		}
+	}
+	const most = 100_000 // decisions about one gate; what the comment shows grows with them
+	return t.once(ctx, n.Gate, approval.Verb("gate "+n.Gate.Name), forge.Reply{
+		Kind:     fmt.Sprintf("flagger %s/%s %s", n.Namespace, n.Canary, n.Gate.Name),
+		Question: int64(n.Gate.Number)*most + min(seen, most-1), Body: report.FlaggerGate(&n, &verdict),
+	})
 }

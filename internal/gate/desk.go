@@ -58,7 +58,7 @@ func NewDesk(c DeskConfig) *Desk {
 func (d *Desk) Look(ctx context.Context, of approval.Source) error {
 	var notices []approval.Notice
 	for _, n := range d.Waiting.For(of) {
-		if !n.Over {
+		if !d.over(&n) {
 			notices = append(notices, n)
 		}
 	}
@@ -74,7 +74,7 @@ func (d *Desk) Look(ctx context.Context, of approval.Source) error {
 	for _, n := range notices {
 		t, err := m.tally(d, n)
 		if err == nil {
-			err = take(ctx, t, n)
+			err = d.take(ctx, t, n)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s/%s: %w", n.Namespace, n.Canary, err))
@@ -83,11 +83,23 @@ func (d *Desk) Look(ctx context.Context, of approval.Source) error {
 	return errors.Join(problems...)
 }
 
-// take enters what people say. Their questions come after it, so that no gate waits for an answer.
-func take(ctx context.Context, t *Tally, n approval.Notice) error {
-	g, _, err := t.Take(ctx, n.Gate, n.Policy)
+// over reports whether a rollout listens to nobody any more. Flagger does not say when: it no longer asks.
+func (d *Desk) over(n *approval.Notice) bool {
+	return n.Over || n.Flagger && !d.Clock.Now().Before(n.Gate.ExpiresAt.Add(skew))
+}
+
+// take enters what people say. Their questions come after it, so that no gate waits for an answer, and so does the comment
+// by which a gate of Flagger's is shown, which has no run that would show it.
+func (d *Desk) take(ctx context.Context, t *Tally, n approval.Notice) error {
+	g, log, err := t.Take(ctx, n.Gate, n.Policy)
 	if err != nil {
 		return err
+	}
+	if n.Flagger && t.Answering != nil && !n.Gate.OpenedAt.IsZero() {
+		n.Gate = g
+		if err := t.Show(ctx, n, log); err != nil {
+			return fmt.Errorf("show the gate %s: %w", n.Gate.Name, err)
+		}
 	}
 	return t.Answer(ctx, g)
 }
@@ -167,9 +179,12 @@ func (d *Desk) catchUp(ctx context.Context, seen map[string]string) (again bool)
 	there := map[string]bool{}
 	for _, n := range d.Waiting.All() {
 		name := n.Namespace + "/" + n.Canary
+		if n.Flagger {
+			name += "/" + n.Gate.Name // each has a notice of its own
+		}
 		there[name] = true
 		gate := n.Gate.Rollout + " " + n.Gate.Target().String()
-		if n.Over || seen[name] == gate || ctx.Err() != nil {
+		if d.over(&n) || seen[name] == gate || ctx.Err() != nil {
 			continue
 		}
 		if err := d.Look(ctx, n.Gate.Source); err != nil {

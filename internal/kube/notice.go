@@ -53,7 +53,7 @@ func (b *Board) Post(ctx context.Context, n approval.Notice) error {
 		if text, err = approval.RenderNotice(n); err != nil || text == b.posted {
 			return err
 		}
-		err = b.put(ctx, text)
+		err = b.put(ctx, b.name(), text)
 		if err == nil {
 			b.posted = text
 			return nil
@@ -68,10 +68,10 @@ func (b *Board) Post(ctx context.Context, n approval.Notice) error {
 	return fmt.Errorf("write the notice %q: others keep writing it", b.name())
 }
 
-func (b *Board) put(ctx context.Context, text string) (err error) {
+func (b *Board) put(ctx context.Context, name, text string) (err error) {
 	maps := b.client.dynamic.Resource(configMapGVR).Namespace(b.canary.Namespace)
 	if b.live == nil {
-		object := b.canary.RefOf(configMapGVR, "ConfigMap", b.name()).New()
+		object := b.canary.RefOf(configMapGVR, "ConfigMap", name).New()
 		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": FieldManager, noticeLabel: "true"})
 		object.SetOwnerReferences(owners(b.canary))
 		object.Object["data"] = map[string]any{noticeKey: text}
@@ -132,9 +132,55 @@ func noticeIn(object *unstructured.Unstructured) (approval.Notice, error) {
 	}
 	cn := &canary.Canary{}
 	cn.Namespace, cn.Name = n.Namespace, n.Canary
-	if n.Namespace != object.GetNamespace() || object.GetName() != manifest.GateName(cn) {
+	name := manifest.GateName(cn)
+	if n.Flagger {
+		name = manifest.FlaggerGateName(cn, n.Gate.Name)
+	}
+	if n.Namespace != object.GetNamespace() || object.GetName() != name {
 		return n, fmt.Errorf("ConfigMap %s/%s: it speaks for the canary %s/%s, whose notice is another object",
 			object.GetNamespace(), object.GetName(), n.Namespace, n.Canary)
 	}
 	return n, nil
+}
+
+// Keep writes what change makes of the notice of a gate that Flagger asks about, unless that is what is there. The notice
+// that is given names the gate. change may be called several times.
+func (n *Notices) Keep(ctx context.Context, of approval.Notice, change func(old *approval.Notice) approval.Notice) (approval.Notice, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	cn := &canary.Canary{}
+	cn.Namespace, cn.Name = of.Namespace, of.Canary
+	// Nobody else writes this object: the board is used for its way of writing, without a lease.
+	b := &Board{client: n.client, canary: cn}
+	name := manifest.FlaggerGateName(cn, of.Gate.Name)
+	for {
+		live, err := n.client.get(ctx, configMapGVR, of.Namespace, name)
+		if err != nil {
+			return of, err
+		}
+		var old *approval.Notice
+		if b.live = live; live != nil {
+			if there, err := noticeIn(live); err == nil { // one that cannot be read is written anew
+				old = &there
+			}
+		}
+		next := change(old)
+		text, err := approval.RenderNotice(next)
+		if err != nil {
+			return of, err
+		}
+		if old != nil {
+			if was, err := approval.RenderNotice(*old); err == nil && was == text {
+				return next, nil
+			}
+		}
+		err = b.put(ctx, name, text)
+		if err == nil {
+			n.put(b.live)
+			return next, nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) || !giveWay(ctx) {
+			return of, fmt.Errorf("write the notice %q: %w", name, err)
+		}
+	}
 }

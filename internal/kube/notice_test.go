@@ -166,3 +166,39 @@ func TestAWaitingRunHearsOfADecision(t *testing.T) {
 		}
 	})
 }
+
+func TestTheNoticeOfAGateOfFlaggersIsWrittenByWhoeverIsFirst(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		notices := NewNotices(f.client, []string{"shop"}, func(err error) { t.Error(err) })
+		defer f.watching(notices.Run)()
+		n := waitingAt(1)
+		n.Namespace, n.Canary, n.Flagger = "shop", "podinfo", true
+		calls := 0
+		got, err := notices.Keep(f.ctx, n, func(old *approval.Notice) approval.Notice {
+			if calls++; calls == 1 { // another replica is faster, after this one has read
+				faster := waitingAt(7)
+				faster.Namespace, faster.Canary, faster.Flagger = "shop", "podinfo", true
+				if _, err := notices.Keep(f.ctx, faster, func(*approval.Notice) approval.Notice { return faster }); err != nil {
+					t.Error(err)
+				}
+			}
+			if old != nil {
+				return *old
+			}
+			return n
+		})
+		if err != nil || got.Gate.Number != 7 || calls != 2 {
+			t.Fatalf("gate %d after %d calls: %v", got.Gate.Number, calls, err)
+		}
+		if err := NewBoard(f.client, f.canary, held(3)).Post(f.ctx, waitingAt(1)); err != nil { // of a run, beside it
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if all := notices.For(n.Gate.Source); len(all) != 2 {
+			t.Errorf("%d notices are seen", len(all))
+		}
+		if o := f.get(configMapGVR, "penstock-podinfo-flagger-confirm-promotion"); o.GetLabels()[noticeLabel] != "true" {
+			t.Errorf("labels %v", o.GetLabels())
+		}
+	})
+}

@@ -62,3 +62,6 @@ func DecisionsName(c *canary.Canary) string { return ObjectName(c) + "-decisions
 
 // GateName names the ConfigMap in which a run says at which gate of a canary it waits for people.
 func GateName(c *canary.Canary) string { return ObjectName(c) + "-gate" }
+
+// FlaggerGateName names the ConfigMap in which a server says that Flagger waits for people at a gate of a canary.
+func FlaggerGateName(c *canary.Canary, gate string) string { return ObjectName(c) + "-flagger-" + gate }

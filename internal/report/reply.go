@@ -54,3 +54,23 @@ func (a Asked) heading(what string) string {
 	}
 	return text
 }
+
+// FlaggerGate tells people how a gate stands that Flagger asks about.
+func FlaggerGate(n *approval.Notice, v *approval.Verdict) string {
+	heading := "### ✋ " + code(name(n.Namespace, n.Canary)) + " waits for approval"
+	about := "Flagger asks before it goes on with the rollout of " + code(n.Gate.SHA) + "."
+	gate := GateOf(n, v)
+	if gate == nil {
+		heading = "### ✅ " + code(name(n.Namespace, n.Canary)) + " was approved"
+		about = "The gate " + code(n.Gate.Name) + " is open. Flagger goes on with its next check."
+		gate = &Gate{}
+		for i := range v.Votes {
+			if v.Votes[i].Counted {
+				gate.Counts = append(gate.Counts, v.Votes[i].Sentence())
+			}
+		}
+		return strings.Join([]string{heading, about, gate.votes()}, "\n\n") + "\n"
+	}
+	p := page{o: &MarkdownOptions{Platform: string(n.Gate.Platform), Gate: gate}}
+	return strings.Join(append([]string{heading, about}, p.gate()...), "\n\n") + "\n"
+}

@@ -23,6 +23,12 @@ type GateStore interface {
 	Set(ctx context.Context, g canary.Gate, open bool) error
 }
 
+// Voters answer the gates that people open by comments. An error means that it is not known, and that nothing is open;
+// why is for whoever asked.
+type Voters interface {
+	Ask(ctx context.Context, ask canary.GateAsk) (open bool, why string, err error)
+}
+
 // Gates is the gate API of Flagger's load tester: its paths, payloads and codes.
 //
 //	/gate/approve             200
@@ -33,12 +39,14 @@ type GateStore interface {
 //
 // Beyond those: 400 for a bad payload, 401 without the token, 403 for a namespace that is not served, 413 for a payload
 // that is too long, 500 when the gate cannot be read or set. Flagger takes every code above 202 for a closed gate, so that
-// not knowing never lets a rollout go on.
+// not knowing never lets a rollout go on. A payload whose metadata name a repository is answered by what people have said
+// there, and by nothing else.
 type Gates struct {
 	Store  GateStore
 	Tokens GateTokens                  // whoever knows one of them may ask, open and close; none lets everybody
 	Serves func(namespace string) bool // nil is every namespace
 	Log    *slog.Logger                // is told who opens and closes
+	Voters Voters                      // nil when no people are asked
 }
 
 // Mount adds the routes. Like Flagger's they do not look at the method.
@@ -57,10 +65,15 @@ func (g *Gates) Mount(r chi.Router) {
 
 func (g *Gates) check(rollback bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		gate, ok := g.gate(w, r, rollback)
+		ask, ok := g.ask(w, r, rollback)
 		if !ok {
 			return
 		}
+		if ask.ByPeople() {
+			g.people(w, r, ask)
+			return
+		}
+		gate := ask.Gate
 		open, err := g.Store.Get(r.Context(), gate)
 		switch {
 		case err != nil:
@@ -74,13 +87,38 @@ func (g *Gates) check(rollback bool) http.HandlerFunc {
 	}
 }
 
+// badAsk is an error that the sender of a payload can mend.
+type badAsk interface{ BadAsk() bool }
+
+// people answers by what people have said.
+func (g *Gates) people(w http.ResponseWriter, r *http.Request, ask canary.GateAsk) {
+	if g.Voters == nil {
+		gateAnswer(w, http.StatusBadRequest, "the metadata name a repository, and this server asks nobody: it needs --approvers or --approval-policy")
+		return
+	}
+	open, why, err := g.Voters.Ask(r.Context(), ask)
+	bad := badAsk(nil)
+	switch {
+	case errors.As(err, &bad):
+		gateAnswer(w, http.StatusBadRequest, err.Error())
+	case err != nil:
+		g.Log.Error("people cannot be asked about the "+ask.Gate.String(), "error", err.Error())
+		gateAnswer(w, http.StatusInternalServerError, "people cannot be asked; the log of the server says why")
+	case open:
+		gateAnswer(w, http.StatusOK, why)
+	default:
+		gateAnswer(w, http.StatusForbidden, why)
+	}
+}
+
 func (g *Gates) set(rollback, open bool) http.HandlerFunc {
 	done := map[bool]string{true: "opened", false: "closed"}[open]
 	return func(w http.ResponseWriter, r *http.Request) {
-		gate, ok := g.gate(w, r, rollback)
+		ask, ok := g.ask(w, r, rollback)
 		if !ok {
 			return
 		}
+		gate := ask.Gate
 		if err := g.Store.Set(r.Context(), gate, open); err != nil {
 			g.Log.Error("the "+gate.String()+" cannot be set", "error", err)
 			gateAnswer(w, http.StatusInternalServerError, "the gate cannot be set; the log of the server says why")
@@ -91,8 +129,8 @@ func (g *Gates) set(rollback, open bool) http.HandlerFunc {
 	}
 }
 
-// gate reads which gate is meant. It has answered when it returns false.
-func (g *Gates) gate(w http.ResponseWriter, r *http.Request, rollback bool) (canary.Gate, bool) {
+// ask reads which gate is meant. It has answered when it returns false.
+func (g *Gates) ask(w http.ResponseWriter, r *http.Request, rollback bool) (canary.GateAsk, bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, gateBody))
 	if err != nil {
 		status := http.StatusBadRequest
@@ -100,23 +138,26 @@ func (g *Gates) gate(w http.ResponseWriter, r *http.Request, rollback bool) (can
 			status = http.StatusRequestEntityTooLarge
 		}
 		gateAnswer(w, status, fmt.Sprintf("read the payload: %s", err))
-		return canary.Gate{}, false
+		return canary.GateAsk{}, false
 	}
-	var payload struct{ Name, Namespace string } // whatever else Flagger sends is of no concern to a gate
+	var payload struct {
+		Name, Namespace, Checksum string
+		Metadata                  map[string]string
+	}
 	if err := json.Unmarshal(body, &payload); err != nil {
 		gateAnswer(w, http.StatusBadRequest, fmt.Sprintf("read the payload: %s", err))
-		return canary.Gate{}, false
+		return canary.GateAsk{}, false
 	}
 	gate := canary.Gate{Namespace: payload.Namespace, Name: payload.Name, Rollback: rollback}
 	if err := gate.Check(); err != nil {
 		gateAnswer(w, http.StatusBadRequest, err.Error())
-		return canary.Gate{}, false
+		return canary.GateAsk{}, false
 	}
 	if g.Serves != nil && !g.Serves(gate.Namespace) {
 		gateAnswer(w, http.StatusForbidden, fmt.Sprintf("Forbidden: the namespace %q is not served here", gate.Namespace))
-		return canary.Gate{}, false
+		return canary.GateAsk{}, false
 	}
-	return gate, true
+	return canary.GateAsk{Gate: gate, Checksum: payload.Checksum, Metadata: payload.Metadata}, true
 }
 
 // gateAnswer writes text that no browser takes for anything else.

@@ -193,3 +193,52 @@ func TestTokensPrintAsNothing(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// voters say what a test wants.
+type voters struct {
+	open bool
+	err  error
+	got  []canary.GateAsk
+}
+
+func (v *voters) Ask(_ context.Context, ask canary.GateAsk) (bool, string, error) {
+	v.got = append(v.got, ask)
+	return v.open, "why", v.err
+}
+
+type mendable struct{ error }
+
+func (mendable) BadAsk() bool { return true }
+
+func TestAGateWhoseMetadataNameARepositoryIsAnsweredByPeopleAlone(t *testing.T) {
+	t.Parallel()
+	const asked = `{"name": "podinfo", "namespace": "test", "phase": "Progressing", "checksum": "85d557f47b", "metadata": {"repository": "github:a/b"}}`
+	const secret = "the address of the forge"
+	v, store := &voters{}, gateFile(t, filepath.Join(t.TempDir(), "gates"))
+	h := gateRoutes(&Gates{Store: store, Voters: v})
+	gateAsk(h, http.MethodPost, "/gate/open", gatePayload)
+	gateAsk(h, http.MethodPost, "/rollback/open", gatePayload)
+	for name, c := range map[string]struct {
+		open   bool
+		err    error
+		status int
+	}{
+		"open": {true, nil, 200}, "closed": {false, nil, 403}, "not known": {false, errors.New(secret), 500}, "not known, and open": {true, errors.New(secret), 500},
+		"metadata that say too little": {false, mendable{errors.New("metadata change")}, 400},
+	} {
+		for _, path := range []string{"/gate/check", "/rollback/check"} {
+			v.open, v.err, v.got = c.open, c.err, nil
+			status, text := gateAsk(h, http.MethodPost, path, asked)
+			if status != c.status || strings.Contains(text, secret) || len(v.got) != 1 || v.got[0].Rollback != (path == "/rollback/check") || v.got[0].Checksum != "85d557f47b" {
+				t.Errorf("%s: %s answers %d %q; asked %+v", name, path, status, text, v.got)
+			}
+		}
+	}
+	v.got = nil
+	if status, _ := gateAsk(h, http.MethodPost, "/gate/check", gatePayload); status != 200 || len(v.got) != 0 {
+		t.Errorf("a gate without people: %d, asked %v", status, v.got)
+	}
+	if status, text := gateAsk(gateRoutes(&Gates{Store: store}), http.MethodPost, "/gate/check", asked); status != 400 || !strings.Contains(text, "--approvers") {
+		t.Errorf("a server that asks nobody: %d %q", status, text)
+	}
+}
