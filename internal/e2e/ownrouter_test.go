@@ -19,7 +19,7 @@ var ownKinds = map[string]struct {
 }
 
 // routeKinds installs the definitions of a router and returns what is to be recorded of it.
-func routeKinds(t *testing.T, provider string) []schema.GroupVersionResource {
+func routeKinds(t testing.TB, provider string) []schema.GroupVersionResource {
 	own, there := ownKinds[provider]
 	if !there {
 		return nil

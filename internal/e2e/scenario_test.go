@@ -19,7 +19,7 @@ const (
 // and its file, with everything that happens in the namespace recorded.
 type scenario struct {
 	*Namespace
-	t          *testing.T
+	t          testing.TB
 	provider   string
 	canary     map[string]any
 	prometheus *Prometheus
@@ -28,7 +28,7 @@ type scenario struct {
 
 // newScenario prepares a canary of five steps of one second, with both builtin checks, for one of the routers. A change
 // may be made to its spec before it is written to its file.
-func newScenario(t *testing.T, provider string, change ...func(spec map[string]any)) *scenario {
+func newScenario(t testing.TB, provider string, change ...func(spec map[string]any)) *scenario {
 	t.Helper()
 	s := &scenario{Namespace: cluster.Namespace(t), t: t, provider: provider, prometheus: NewPrometheus(t)}
 	analysis := map[string]any{
