@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,21 +98,14 @@ func renewed(g approval.Gate, change *forge.Change) approval.Gate {
 func (t *Tally) Take(ctx context.Context, g approval.Gate, p approval.Policy) (approval.Gate, approval.Log, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	change, err := t.Change.Read(ctx)
-	if err != nil {
-		return g, approval.Log{}, err
-	}
-	if err := sameChange(&g, &change); err != nil {
-		return g, approval.Log{}, err
-	}
-	g = renewed(g, &change)
 	if t.questions == nil {
 		t.questions, t.told = map[approval.Verb]question{}, map[approval.Verb]int64{}
 	}
-	notes, err := t.Change.Comments(ctx, g.Started.Add(-skew))
+	change, notes, err := t.read(ctx, &g)
 	if err != nil {
 		return g, approval.Log{}, err
 	}
+	g = renewed(g, &change)
 	now := t.Clock.Now()
 	sights, err := t.sights(ctx, look{gate: &g, policy: &p, change: &change, now: now}, notes)
 	if err != nil {
@@ -129,6 +123,20 @@ func (t *Tally) Take(ctx context.Context, g approval.Gate, p approval.Policy) (a
 	}
 	t.react(ctx, fresh)
 	return g, log, nil
+}
+
+// read asks for the change and its comments at the same time, since somebody waits for it.
+func (t *Tally) read(ctx context.Context, g *approval.Gate) (forge.Change, []forge.Note, error) {
+	var notes []forge.Note
+	var unheard error
+	var listening sync.WaitGroup
+	listening.Go(func() { notes, unheard = t.Change.Comments(ctx, g.Started.Add(-skew)) })
+	change, err := t.Change.Read(ctx)
+	listening.Wait()
+	if err == nil {
+		err = sameChange(g, &change)
+	}
+	return change, notes, cmp.Or(err, unheard)
 }
 
 // enter adds what the comments say, and which of those that the log knows are gone.
