@@ -3,7 +3,7 @@ package report
 import (
 	"bytes"
 	"cmp"
-	_ "embed" // for the page's template
+	_ "embed" // for the templates
 	"fmt"
 	"html/template"
 	"strings"
@@ -13,6 +13,25 @@ import (
 
 //go:embed report.html.tmpl
 var pageTemplate string
+
+// What the report and the board of a server share.
+var (
+	//go:embed parts.html.tmpl
+	pageParts string
+	//go:embed base.css
+	pageStyle string
+)
+
+// parsePage parses the template of a page, which may use the parts and the style that all pages share.
+func parsePage(name, text string) (*template.Template, error) {
+	t := template.New(name)
+	for _, part := range []struct{ name, text string }{{"base.css", pageStyle}, {"parts", pageParts}} {
+		if _, err := t.New(part.name).Parse(part.text); err != nil {
+			return nil, err
+		}
+	}
+	return t.Parse(text)
+}
 
 // The most that one text from outside may take on the page, in bytes, and the most values of a check that are drawn.
 const (
@@ -57,7 +76,7 @@ type webEvidence struct{ Name, Because, Query, Raw string }
 // HTML returns the report as one file that needs nothing else: no network, no scripts. s is the last snapshot of the run
 // that r tells of; its history is what the charts draw. Text from outside is escaped.
 func HTML(r Result, s Snapshot) ([]byte, error) {
-	t, err := template.New("report").Parse(pageTemplate)
+	t, err := parsePage("report", pageTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("parse the template of the report: %w", err)
 	}
