@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +92,23 @@ func (p Policy) Hash() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
+}
+
+// Who says in words who may approve. It names no one of the people whom the policy lists by their numbers.
+func (p Policy) Who() string {
+	var groups []string
+	for _, g := range p.Groups {
+		var of []string
+		if n := len(g.Users); n > 0 {
+			of = append(of, fmt.Sprintf("%d named people", n))
+		}
+		of = append(of, g.Teams...)
+		if g.MinRole > RoleNone {
+			of = append(of, "everybody with the role "+g.MinRole.String())
+		}
+		groups = append(groups, fmt.Sprintf("%d of %s (%s)", g.Count, g.Name, strings.Join(of, ", ")))
+	}
+	return strings.Join(groups, " and ")
 }
 
 func sorted[T int64 | string](list []T) []T {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -17,8 +18,10 @@ import (
 //	serving LOG NAME                      wait until it serves, and set $NAME to its address
 //	asks CODE URL BODY [HEADER=VALUE]...  post the body and demand the code; the answer is in the file answer
 //	opens URL BODY [HEADER=VALUE]...      post the body until the answer is 200, for at most 20 seconds
+//	looks CODE URL [HEADER=VALUE]...      the same with a GET
+//	hears URL TEXT [HEADER=VALUE]...      listen to server-sent events until the text comes
 func serveCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens}
+	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens, "looks": looks, "hears": hearsEvent}
 }
 
 func untilServing(ts *testscript.TestScript, neg bool, args []string) {
@@ -41,10 +44,26 @@ func asks(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: asks CODE URL BODY [HEADER=VALUE]...")
 	}
-	want, err := strconv.Atoi(args[0])
+	request, err := http.NewRequest(http.MethodPost, args[1], strings.NewReader(args[2]))
 	ts.Check(err)
-	if got, body := ask(ts, args[1:]); got != want {
-		ts.Fatalf("%s answers %d, want %d: %s", args[1], got, want, body)
+	answered(ts, request, args[0], args[3:])
+}
+
+func looks(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: looks CODE URL [HEADER=VALUE]...")
+	}
+	request, err := http.NewRequest(http.MethodGet, args[1], nil)
+	ts.Check(err)
+	answered(ts, request, args[0], args[2:])
+}
+
+// answered sends a request with headers, keeps the answer and demands its code.
+func answered(ts *testscript.TestScript, request *http.Request, code string, headers []string) {
+	want, err := strconv.Atoi(code)
+	ts.Check(err)
+	if got, body := read(ts, request, headers); got != want {
+		ts.Fatalf("%s answers %d, want %d: %s", request.URL, got, want, body)
 	}
 }
 
@@ -54,7 +73,9 @@ func opens(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: opens URL BODY [HEADER=VALUE]...")
 	}
 	for begin := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		code, body := ask(ts, args)
+		request, err := http.NewRequest(http.MethodPost, args[0], strings.NewReader(args[1]))
+		ts.Check(err)
+		code, body := read(ts, request, args[2:])
 		if code == http.StatusOK {
 			return
 		}
@@ -64,20 +85,40 @@ func opens(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// ask posts a body to an address, with headers.
-func ask(ts *testscript.TestScript, args []string) (code int, body []byte) {
-	request, err := http.NewRequest(http.MethodPost, args[0], strings.NewReader(args[1]))
+// read sends a request with headers, and keeps the answer in the file answer.
+func read(ts *testscript.TestScript, request *http.Request, headers []string) (code int, body []byte) {
+	response := sent(ts, request, headers)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
 	ts.Check(err)
-	for _, header := range args[2:] {
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), body, 0o600))
+	return response.StatusCode, body
+}
+
+func sent(ts *testscript.TestScript, request *http.Request, headers []string) *http.Response {
+	for _, header := range headers {
 		name, value, _ := strings.Cut(header, "=")
 		request.Header.Set(name, value)
 	}
 	client := http.Client{Timeout: 20 * time.Second}
 	response, err := client.Do(request)
 	ts.Check(err)
-	defer response.Body.Close()
-	body, err = io.ReadAll(response.Body)
+	return response
+}
+
+func hearsEvent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: hears URL TEXT [HEADER=VALUE]...")
+	}
+	request, err := http.NewRequest(http.MethodGet, args[0], nil)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs("answer"), body, 0o600))
-	return response.StatusCode, body
+	response := sent(ts, request, args[2:])
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data: ") && strings.Contains(lines.Text(), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s answers %d and ends without %q: %v", args[0], response.StatusCode, args[1], lines.Err())
 }

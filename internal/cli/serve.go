@@ -73,11 +73,15 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 	if err != nil {
 		return badInput(fmt.Errorf("address: %w", err))
 	}
+	page := s.openPage()
 	s.gates = &server.Gates{Store: store, Tokens: s.tokens, Serves: s.serves, Log: s.log}
 	mount := func(r chi.Router) {
 		s.gates.Mount(r)
 		if tester != nil {
 			tester.Mount(r)
+		}
+		if page != nil {
+			page.Mount(r)
 		}
 	}
 	l, err := a.listens(ctx, s, server.Config{Listener: on, Log: s.log, Mount: mount, Linger: s.linger})
@@ -87,6 +91,9 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 	watch, err := a.watchdog(ctx, s)
 	if err != nil {
 		return errors.Join(err, on.Close())
+	}
+	if page != nil {
+		l = shown{l, page, func(ctx context.Context) { s.showRollouts(ctx, page) }}
 	}
 	s.started(on.Addr())
 	return s.run(ctx, a.Stop, guarded{l, watch})
@@ -120,10 +127,26 @@ func (s *serving) started(address net.Addr) {
 		namespaces = []string{"all"}
 	}
 	s.log.Info("serving", "address", address.String(), "gates", kept, "namespaces", namespaces, "load-tester", s.tester != nil,
-		"watchdog", s.watchdog && s.client != nil)
+		"watchdog", s.watchdog && s.client != nil, "page", s.pageWord())
+	if s.page != nil && s.page.Open {
+		s.log.Warn("whoever reaches this address can see the rollouts; --page token asks for a token")
+	}
 	if len(s.tokens) == 0 {
 		s.log.Warn("whoever reaches this address can open and close gates; --gate-token asks for a token")
 	}
+}
+
+// pageWord says who can see the page.
+func (s *serving) pageWord() string {
+	switch {
+	case s.page == nil:
+		return "off"
+	case s.page.Open:
+		return "on"
+	case len(s.page.Tokens) == 0:
+		return "off, since there is no token"
+	}
+	return "token"
 }
 
 func (s *serving) serves(namespace string) bool {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +35,9 @@ type serveInputs struct {
 	Watchdog        string   `input:"watchdog" default:"on" help:"on: end the rollouts of those namespaces whose run has died, or that were suspended for too long; off: leave them to others. Without a cluster there is nothing to watch"`
 	ApprovalPolicy  string   `input:"approval-policy" help:"file that says who opens by a comment the gates of Flagger's canaries whose webhooks name a repository"`
 	Approvers       []string `input:"approvers" help:"group of people who do, in place of a policy file: user:NUMBER, team:OWNER/TEAM, role:ROLE and count:N, with commas between; may be repeated"`
+	Page            string   `input:"page" default:"token" help:"who may see the page that shows the rollouts, at /: token (whoever knows a --page-token or a --gate-token), on (everybody), or off"`
+	PageTokens      []string `input:"page-token" help:"token by which the page can be seen, and nothing else be done; may be repeated"`
+	PageTokenFiles  []string `input:"page-token-file" help:"file with such tokens, one a line; may be repeated"`
 	LoadTester      bool     `input:"load-tester" help:"run the tasks of Flagger's load tester"`
 	LoadTesterAllow string   `input:"load-tester-namespace-allow" help:"regular expression that the namespaces of canaries and targets of tasks have to match; default: all"`
 	LoadTesterShell bool     `input:"load-tester-shell" help:"let tasks start processes (bash, helm, kubectl); whoever may write a Canary can then run anything here"`
@@ -50,8 +54,9 @@ type serving struct {
 	address    string
 	data       string
 	tokens     server.GateTokens
-	namespaces []string          // empty: with --data all, else the cluster's
-	tester     *loadtest.Options // nil without a load tester
+	namespaces []string           // empty: with --data all, else the cluster's
+	tester     *loadtest.Options  // nil without a load tester
+	page       *server.PageConfig // nil without a page
 	hooks      hooks
 	policy     *approval.Policy // of Flagger's gates; nil when people open none
 	prefix     string           // of commands
@@ -78,6 +83,7 @@ func (in *serveInputs) parse(a *App) (*serving, error) {
 		}
 	}
 	out.tokens = p.secrets(secretInput{name: "gate-token", texts: in.GateTokens, files: in.GateTokenFiles, least: gateTokenLength})
+	out.page = in.parsePage(&p, out.tokens)
 	out.tester = in.parseTester(&p, len(out.tokens) > 0)
 	out.hooks = in.hookInputs.parse(&p)
 	out.policy = in.parsePolicy(&p, out)
@@ -110,6 +116,25 @@ func (in *serveInputs) parsePolicy(p *problems, out *serving) *approval.Policy {
 		p.addf("approvers, approval-policy: everybody who reaches the server could make it write to pull requests; give a --gate-token")
 	}
 	return &policy
+}
+
+// parsePage returns who may see the page, nil when there is none. Whoever may open gates may look at them, too.
+func (in *serveInputs) parsePage(p *problems, gates server.GateTokens) *server.PageConfig {
+	tokens := p.secrets(secretInput{name: "page-token", texts: in.PageTokens, files: in.PageTokenFiles, least: gateTokenLength})
+	switch in.Page {
+	case "token":
+		return &server.PageConfig{Tokens: slices.Concat(tokens, gates)}
+	case "on", "off":
+		if len(in.PageTokens)+len(in.PageTokenFiles) > 0 {
+			p.addf("page-token: nobody is asked for one with --page %s; leave one of the two out", in.Page)
+		}
+	default:
+		p.addf("page: %q is not known; allowed are token, on and off", in.Page)
+	}
+	if in.Page == "on" {
+		return &server.PageConfig{Open: true}
+	}
+	return nil
 }
 
 // parseTester returns the options of the load tester, nil when there is none.

@@ -163,13 +163,13 @@ func (a *App) watchStatus(ctx context.Context, in *statusInputs, client *kube.Cl
 		}
 	}()
 	w := &watcher{in: in, of: of, now: clock.RealClock{}, printed: map[[2]string]string{}, headed: in.NoHeaders}
-	err := client.WatchStandings(ctx, of, w.now, func(all []report.Standing) error {
+	err := client.WatchStandings(ctx, kube.StandingWatch{Whose: of, Clock: w.now, See: func(all []report.Standing) error {
 		text, err := w.news(all)
 		if err == nil && text != "" {
 			_, err = io.WriteString(a.Stdout, text)
 		}
 		return err
-	})
+	}})
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

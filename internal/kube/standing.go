@@ -21,6 +21,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
 // keptByPenstock selects the ConfigMaps that Penstock has written.
@@ -47,7 +48,11 @@ func (c *Client) Standings(ctx context.Context, of Whose, now time.Time) ([]repo
 	if err != nil {
 		return nil, err
 	}
-	return standings(maps, leases, now), nil
+	kept := make([]keptMap, len(maps))
+	for i := range maps {
+		kept[i] = readKept(&maps[i])
+	}
+	return standings(kept, leases, now), nil
 }
 
 // StandingOf reads what is kept about one canary. It is an error when that is nothing.
@@ -124,38 +129,75 @@ func (c *Client) listKept(ctx context.Context, gvr schema.GroupVersionResource, 
 	}
 }
 
+// keptMap is a ConfigMap with what it holds about a canary, read once: a watch sees every one of them again and again.
+type keptMap struct {
+	*unstructured.Unstructured
+
+	record    *rollout.Record // each is nil when it holds none
+	decisions *approval.Log
+	notice    *approval.Notice
+
+	noRecord, noDecisions, noNotice error // why what it holds cannot be read
+}
+
+func readKept(o *unstructured.Unstructured) keptMap {
+	k := keptMap{Unstructured: o}
+	read := func(key string, into any) (bool, error) {
+		text, found, _ := unstructured.NestedString(o.Object, "data", key)
+		if !found {
+			return false, nil
+		}
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			return true, fmt.Errorf("the %s of the ConfigMap %q is damaged: %w", key, o.GetName(), err)
+		}
+		return true, nil
+	}
+	var record rollout.Record
+	var found bool
+	if found, k.noRecord = read(recordKey, &record); found {
+		k.record = &record
+	}
+	var decisions approval.Log
+	if found, k.noDecisions = read(decisionsKey, &decisions); found {
+		k.decisions = &decisions
+	}
+	if _, found, _ = unstructured.NestedString(o.Object, "data", noticeKey); found {
+		var notice approval.Notice
+		notice, k.noNotice = noticeIn(o)
+		k.notice = &notice
+	}
+	return k
+}
+
 // standings puts together what belongs to one canary. No leases, as opposed to an empty list of them, means that they may
 // not be read.
-func standings(maps, leases []unstructured.Unstructured, now time.Time) []report.Standing {
+func standings(maps []keptMap, leases []unstructured.Unstructured, now time.Time) []report.Standing {
 	byName := map[[2]string]*report.Standing{}
 	for i := range maps {
 		o := &maps[i]
 		name, ours := strings.CutPrefix(o.GetName(), "penstock-")
-		text, recorded, _ := unstructured.NestedString(o.Object, "data", recordKey)
-		if !ours || !recorded {
+		if !ours || o.record == nil {
 			continue
 		}
-		s := &report.Standing{Canary: name, Namespace: o.GetNamespace()}
-		if err := json.Unmarshal([]byte(text), &s.Record); err != nil {
-			s.Problem = fmt.Sprintf("the %s of the ConfigMap %q is damaged: %v", recordKey, o.GetName(), err)
-		}
+		s := &report.Standing{Canary: name, Namespace: o.GetNamespace(), Record: *o.record}
+		s.Problem = problemOf(s, o.noRecord)
 		byName[[2]string{s.Namespace, s.Canary}] = s
 	}
+	of := func(o *keptMap, suffix string) *report.Standing {
+		return byName[[2]string{o.GetNamespace(), strings.TrimSuffix(strings.TrimPrefix(o.GetName(), "penstock-"), suffix)}]
+	}
 	for i := range maps {
-		name := strings.TrimSuffix(strings.TrimPrefix(maps[i].GetName(), "penstock-"), "-decisions")
-		text, found, _ := unstructured.NestedString(maps[i].Object, "data", decisionsKey)
-		s := byName[[2]string{maps[i].GetNamespace(), name}]
-		if s == nil || !found {
-			continue
-		}
-		if err := json.Unmarshal([]byte(text), &s.Decisions); err != nil {
-			s.Problem = cmp.Or(s.Problem, fmt.Sprintf("the %s of the ConfigMap %q is damaged: %v", decisionsKey, maps[i].GetName(), err))
+		if s := of(&maps[i], "-decisions"); s != nil && maps[i].decisions != nil {
+			s.Decisions, s.Problem = *maps[i].decisions, problemOf(s, maps[i].noDecisions)
 		}
 	}
 	for i := range maps {
-		s := byName[[2]string{maps[i].GetNamespace(), strings.TrimSuffix(strings.TrimPrefix(maps[i].GetName(), "penstock-"), "-gate")}]
-		if _, noticed, _ := unstructured.NestedString(maps[i].Object, "data", noticeKey); s != nil && noticed {
-			listening(s, &maps[i], now)
+		s := of(&maps[i], "-gate")
+		if s == nil || maps[i].notice == nil {
+			continue
+		}
+		if s.Problem = problemOf(s, maps[i].noNotice); maps[i].noNotice == nil {
+			listening(s, maps[i].notice, now)
 		}
 	}
 	for i := range leases {
@@ -177,19 +219,22 @@ func standings(maps, leases []unstructured.Unstructured, now time.Time) []report
 	return all
 }
 
-// listening fills in at which gate the run waits for people, if it does.
-func listening(s *report.Standing, object *unstructured.Unstructured, now time.Time) {
-	n, err := noticeIn(object)
-	if err != nil {
-		s.Problem = cmp.Or(s.Problem, err.Error())
-		return
+// problemOf keeps the first problem of a standing.
+func problemOf(s *report.Standing, err error) string {
+	if err == nil {
+		return s.Problem
 	}
+	return cmp.Or(s.Problem, err.Error())
+}
+
+// listening fills in at which gate the run waits for people, if it does.
+func listening(s *report.Standing, n *approval.Notice, now time.Time) {
 	if n.Over || n.Gate.Rollout != s.Record.ID && n.Epoch != s.Record.Epoch { // a run that resumes keeps the gate of the one before
 		return
 	}
 	verdict := approval.Judge(n.Gate, n.Policy, s.Decisions, now)
-	s.Notice, s.Lacks = &n, verdict.Missing
-	s.Gate = report.GateOf(&n, &verdict)
+	s.Notice, s.Lacks = n, verdict.Missing
+	s.Gate = report.GateOf(n, &verdict)
 }
 
 // holder returns who holds a lease and until when, by the clock of whoever holds it.

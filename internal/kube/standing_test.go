@@ -3,6 +3,8 @@ package kube
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,7 +56,7 @@ func TestWatchedStandingTellsThatARunIsGone(t *testing.T) {
 		ended := errors.New("seen enough")
 		var seen []report.Attendance
 		start := time.Now()
-		err = f.client.WatchStandings(f.ctx, Whose{Namespace: "shop", Canary: "podinfo"}, clock.RealClock{}, func(all []report.Standing) error {
+		err = f.client.WatchStandings(f.ctx, StandingWatch{Whose: Whose{Namespace: "shop", Canary: "podinfo"}, Clock: clock.RealClock{}, See: func(all []report.Standing) error {
 			if len(all) != 1 {
 				return nil
 			}
@@ -68,7 +70,7 @@ func TestWatchedStandingTellsThatARunIsGone(t *testing.T) {
 				return ended
 			}
 			return nil
-		})
+		}})
 		if !errors.Is(err, ended) || seen[0] != report.Attended || seen[1] != report.Unattended {
 			t.Errorf("seen %v, %v", seen, err)
 		}
@@ -83,21 +85,55 @@ func TestWatchedStandingTellsThatARunIsGone(t *testing.T) {
 func TestWatchOfStandingsEndsWhenItIsRefused(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Resource.Resource == "configmaps" })
-		err := f.client.WatchStandings(f.ctx, Whose{Namespace: "shop"}, clock.RealClock{}, func([]report.Standing) error { return nil })
+		err := f.client.WatchStandings(f.ctx, StandingWatch{Whose: Whose{Namespace: "shop"}, Clock: clock.RealClock{}, See: func([]report.Standing) error { return nil }})
 		if !errors.Is(err, ErrRefused) {
 			t.Errorf("%v, want a refusal", err)
 		}
 		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Resource.Resource == "leases" })
 		f.save(NewJournal(f.client, f.canary), record(1, 10))
 		enough := errors.New("enough")
-		err = f.client.WatchStandings(f.ctx, Whose{Namespace: "shop"}, clock.RealClock{}, func(all []report.Standing) error {
+		err = f.client.WatchStandings(f.ctx, StandingWatch{Whose: Whose{Namespace: "shop"}, Clock: clock.RealClock{}, See: func(all []report.Standing) error {
 			if len(all) == 1 && all[0].Run == report.AttendanceUnknown {
 				return enough
 			}
 			return nil
-		})
+		}})
 		if !errors.Is(err, enough) {
 			t.Errorf("%v, want the record without its lease", err)
+		}
+	})
+}
+
+func TestWatchedStandingsTellThatTheClusterDoesNotAnswer(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		f.save(NewJournal(f.client, f.canary), record(1, 10))
+		ctx, end := context.WithTimeout(f.ctx, time.Hour)
+		defer end()
+		var heard []error
+		var asked atomic.Int32
+		f.api.Intercept(func(rehearsal.APIRequest) rehearsal.APIFault {
+			if asked.Add(1) <= 2 {
+				return rehearsal.FaultInternal("etcd is away")
+			}
+			return rehearsal.APIFault{}
+		})
+		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Resource.Resource == "leases" }) // which is an answer
+		enough := errors.New("enough")
+		err := f.client.WatchStandings(ctx, StandingWatch{
+			Whose: Whose{Namespace: "shop"}, Clock: clock.RealClock{},
+			See: func(all []report.Standing) error {
+				if len(all) == 1 {
+					return enough
+				}
+				return nil
+			},
+			Answered: func(err error) { heard = append(heard, err) },
+		})
+		if !errors.Is(err, enough) {
+			t.Fatal(err)
+		}
+		if len(heard) < 3 || heard[0] == nil || !strings.Contains(heard[0].Error(), "etcd is away") || heard[len(heard)-1] != nil {
+			t.Errorf("told %v, want the trouble first and its end last", heard)
 		}
 	})
 }

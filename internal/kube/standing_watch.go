@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,38 +19,48 @@ import (
 	"github.com/penstock-dev/penstock/internal/report"
 )
 
-// WatchStandings calls see with what is kept about canaries, now and whenever any of it changes, until ctx ends or the
-// cluster refuses. It watches: an idle wait makes no requests.
-func (c *Client) WatchStandings(ctx context.Context, of Whose, clock clock.Clock, see func([]report.Standing) error) error {
+// StandingWatch says what is watched, and who is told.
+type StandingWatch struct {
+	Whose
+	Clock    clock.Clock
+	See      func([]report.Standing) error // an error ends the watch
+	Answered func(error)                   // may be nil; is told, one at a time, why not all can be read now, and nil when it can
+}
+
+// WatchStandings tells what is kept about canaries, now and whenever any of it changes, until ctx ends or the cluster
+// refuses. It watches: an idle wait makes no requests.
+func (c *Client) WatchStandings(ctx context.Context, w StandingWatch) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel(nil)
 	kept := &keptFeeds{changed: make(chan struct{}, 1)}
-	for _, w := range watchesOf(of) {
-		feed := &keptFeed{all: kept, objects: map[string]*unstructured.Unstructured{}}
-		if w.gvr == leaseGVR {
+	health := &health{tell: w.Answered, failing: map[string]error{}}
+	for _, one := range watchesOf(w.Whose) {
+		feed := &keptFeed{all: kept, objects: map[string]keptMap{}}
+		if one.gvr == leaseGVR {
 			kept.leases = feed
 		} else {
 			kept.maps = append(kept.maps, feed)
 		}
 		failed := func(err error) {
 			switch {
-			case permanent(err) && w.gvr == leaseGVR:
+			case permanent(err) && one.gvr == leaseGVR:
 				_ = feed.change(func() { feed.listed, feed.refused = true, true })
 			case permanent(err):
-				cancel(fmt.Errorf("%w: watch the %s: %w", ErrRefused, w.gvr.Resource, err))
+				cancel(fmt.Errorf("%w: watch the %s: %w", ErrRefused, one.gvr.Resource, err))
 			}
 		}
-		watching.Go(func() { mirror(ctx, c.lister(w.gvr, of.Namespace, w.tweak, failed), w.gvr.Resource, feed) })
+		lw := health.of(one.gvr.Resource, c.lister(one.gvr, w.Namespace, one.tweak, failed))
+		watching.Go(func() { mirror(ctx, lw, one.gvr.Resource, feed) })
 	}
 	for {
 		var expiry <-chan time.Time
-		if all, known := kept.standings(clock.Now()); known {
-			if err := see(all); err != nil {
+		if all, known := kept.standings(w.Clock.Now()); known {
+			if err := w.See(all); err != nil {
 				return err
 			}
-			expiry = untilExpiry(all, clock)
+			expiry = untilExpiry(all, w.Clock)
 		}
 		select {
 		case <-ctx.Done():
@@ -122,34 +133,29 @@ func (k *keptFeeds) signal() {
 func (k *keptFeeds) standings(now time.Time) ([]report.Standing, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	maps := []unstructured.Unstructured{}
+	all := []keptMap{}
 	for _, feed := range k.maps {
 		if !feed.listed {
 			return nil, false
 		}
-		maps = slices.Concat(maps, feed.list())
+		all = slices.AppendSeq(all, maps.Values(feed.objects))
 	}
-	leases := k.leases.list()
-	if k.leases.refused {
-		leases = nil
+	var leases []unstructured.Unstructured
+	if !k.leases.refused {
+		leases = []unstructured.Unstructured{}
+		for _, lease := range k.leases.objects {
+			leases = append(leases, *lease.Unstructured)
+		}
 	}
-	return standings(maps, leases, now), k.leases.listed
+	return standings(all, leases, now), k.leases.listed
 }
 
 // keptFeed is where one reflector writes.
 type keptFeed struct {
 	all     *keptFeeds
-	objects map[string]*unstructured.Unstructured
+	objects map[string]keptMap
 	listed  bool
 	refused bool // it may not be read, which leaves open what it would say
-}
-
-func (f *keptFeed) list() []unstructured.Unstructured {
-	out := []unstructured.Unstructured{}
-	for _, o := range f.objects {
-		out = append(out, *o)
-	}
-	return out
 }
 
 func (f *keptFeed) change(do func()) error {
@@ -166,7 +172,8 @@ func keptKey(o any) string {
 }
 
 func (f *keptFeed) Add(o any) error {
-	return f.change(func() { f.objects[keptKey(o)] = o.(*unstructured.Unstructured) })
+	kept := readKept(o.(*unstructured.Unstructured))
+	return f.change(func() { f.objects[keptKey(o)] = kept })
 }
 func (f *keptFeed) Update(o any) error { return f.Add(o) }
 func (f *keptFeed) Resync() error      { return nil }
@@ -179,7 +186,7 @@ func (f *keptFeed) Replace(list []any, _ string) error {
 	return f.change(func() {
 		clear(f.objects)
 		for _, o := range list {
-			f.objects[keptKey(o)] = o.(*unstructured.Unstructured)
+			f.objects[keptKey(o)] = readKept(o.(*unstructured.Unstructured))
 		}
 		f.listed = true
 	})

@@ -4,11 +4,10 @@ package manifest
 // a dot where the names of everything else have a dash, lest it be the lease of a canary called watchdog.
 const WatchdogName = "penstock.watchdog"
 
-// WatchdogNeeds lists what a server takes to find the abandoned rollouts of a namespace. What it takes to end one is what
-// its run took; see Subject.Run.
+// WatchdogNeeds lists what a server takes to find the abandoned rollouts of a namespace, and for its page to tell which run
+// is at work. What it takes to end one is what its run took; see Subject.Run.
 func WatchdogNeeds(namespace string) []Need {
-	var all needs
-	all.add("gates, decisions and what the runs wait for", unnamed(configMapGVR, namespace), "get", "list", "watch", "create", "update")
+	all := needs(ServedNeeds(namespace))
 	all.add("which runs are alive, and that somebody watches over them", unnamed(leaseGVR, namespace), "get", "list", "watch", "create", "update")
 	return all
 }
