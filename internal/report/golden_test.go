@@ -64,7 +64,7 @@ func failingForLooks() report.Snapshot {
 
 func TestGoldenResults(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"promoted", "rolled-back", "no-data", "error", "halted", "initialised", "canary-not-ready", "long-names", "hostile", "compared"} {
+	for _, name := range []string{"promoted", "rolled-back", "no-data", "error", "halted", "initialised", "canary-not-ready", "long-names", "hostile", "compared", "loaded"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := snapshots()[name]

@@ -49,6 +49,8 @@ type webPage struct {
 	Facts                                  []fact
 	Checks                                 []webCheck
 	Steps                                  []webStep
+	Loads                                  []webLoad
+	LoadsBefore                            int // loads that are not shown, before those that are
 	Evidence                               []webEvidence
 	Next                                   string
 	Charts                                 []*chart
@@ -97,6 +99,7 @@ func newWebPage(r *Result, s *Snapshot) webPage {
 	w.Facts = facts(r, s)
 	w.Checks = webChecks(s)
 	w.Steps = webSteps(r, s)
+	w.Loads, w.LoadsBefore = webLoads(r)
 	w.Charts = charts(s, r)
 	if w.Class == "fail" || outcome == rollout.Running && len(r.culprits()) > 0 {
 		w.prove(r, s)

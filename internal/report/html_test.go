@@ -15,7 +15,7 @@ import (
 func TestGoldenHTML(t *testing.T) {
 	t.Parallel()
 	all := pages()
-	for _, name := range []string{"rolled-back", "promoted", "healthy", "gate", "ab", "mirrored", "hostile", "halted", "long-names", "initialised", "no-data", "compared"} {
+	for _, name := range []string{"rolled-back", "promoted", "healthy", "gate", "ab", "mirrored", "hostile", "halted", "long-names", "initialised", "no-data", "compared", "loaded"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := report.Summarise(all[name])
@@ -40,6 +40,7 @@ func evil() report.Snapshot {
 	s.Canary, s.Namespace, s.Provider, s.Image, s.OldImage, s.Reason = text, text, text, text, text, text
 	s.Target.Ready, s.Target.Message, s.Target.Scaler, s.Status.Revision = false, text, text, text
 	s.Outcome = rollout.RolledBack
+	s.Loads = []report.Load{{Step: 3, Webhook: text, Task: text, Message: text, Notes: []string{text}, Unanswered: 1, Errors: map[string]int64{text: 1}}}
 	return s
 }
 

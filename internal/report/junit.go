@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ type junitCause struct {
 }
 
 // JUnit returns the result as a JUnit file: the rollout as a whole is a test case, each step that was taken another, and
-// each check of a step one more. A failure is a verdict on the revision; an error is a question that had no answer;
+// each check and each load of a step one more. A failure is a verdict on the revision; an error is a question that had no answer;
 // skipped is what was not brought to an end. Names stay the same from run to run, so that a forge can compare them.
 func JUnit(r Result) ([]byte, error) {
 	suite := junitSuite{Name: clip(name(r.Namespace, r.Canary), maxPageText), Time: junitTime(r.Finished.Sub(r.Started))}
@@ -64,7 +65,8 @@ func JUnit(r Result) ([]byte, error) {
 	whole := junitCase{ClassName: suite.Name, Name: "rollout", Time: suite.Time}
 	whole.judgeRollout(&r)
 	suite.Cases = append(suite.Cases, whole)
-	names := map[string]int{}
+	names := caseNames{}
+	suite.Cases = append(suite.Cases, loadCases(&r, 0, "before the first step", names)...)
 	for i := range r.Steps {
 		suite.Cases = append(suite.Cases, stepCases(&r, i, names)...)
 	}
@@ -118,18 +120,22 @@ func (c *junitCase) judgeRollout(r *Result) {
 	}
 }
 
-// stepCases are a step and its checks. names counts how often a name was given: a step may be taken twice.
-func stepCases(r *Result, i int, names map[string]int) []junitCase {
+// caseNames counts how often a name was given: a step may be taken twice.
+type caseNames map[string]int
+
+func (n caseNames) once(text string) string {
+	n[text]++
+	if times := n[text]; times > 1 {
+		return text + " #" + strconv.Itoa(times)
+	}
+	return text
+}
+
+// stepCases are a step, its checks and its load.
+func stepCases(r *Result, i int, names caseNames) []junitCase {
 	step := &r.Steps[i]
 	class := clip(name(r.Namespace, r.Canary), maxPageText)
-	once := func(text string) string {
-		names[text]++
-		if n := names[text]; n > 1 {
-			return text + " #" + strconv.Itoa(n)
-		}
-		return text
-	}
-	label := once(fmt.Sprintf("step %d (%s)", step.Number, shareText(step.Weight, step.Mirror, step.Match)))
+	label := names.once(fmt.Sprintf("step %d (%s)", step.Number, shareText(step.Weight, step.Mirror, step.Match)))
 	whole := junitCase{ClassName: class, Name: label, Time: junitTime(0)}
 	if !step.Left.IsZero() {
 		whole.Time = junitTime(step.Left.Sub(step.Entered))
@@ -137,11 +143,14 @@ func stepCases(r *Result, i int, names map[string]int) []junitCase {
 	whole.judgeStep(r, i)
 	cases := []junitCase{whole}
 	for j := range step.Checks {
-		c := junitCase{ClassName: class, Name: once(label + ": " + clip(Clean(step.Checks[j].Name), 500)), Time: junitTime(0)}
+		c := junitCase{ClassName: class, Name: names.once(label + ": " + clip(Clean(step.Checks[j].Name), 500)), Time: junitTime(0)}
 		c.judgeCheck(&step.Checks[j])
 		cases = append(cases, c)
 	}
-	return cases
+	if slices.ContainsFunc(r.Steps[i+1:], func(later Step) bool { return later.Number == step.Number }) {
+		return cases // the load is that of the last time
+	}
+	return append(cases, loadCases(r, step.Number, label, names)...)
 }
 
 // judgeStep passes a step that another one followed, or the promotion.

@@ -42,16 +42,16 @@ func (p *page) loadTable() string {
 	loads := p.s.Loads[max(0, len(p.s.Loads)-mostLoads):]
 	for i := range loads {
 		l := &loads[i]
-		step := ""
-		if l.Step > 0 {
-			step = fmt.Sprint(l.Step)
-		}
 		rows = append(rows, []string{
-			step, code(p.cut(l.Webhook)), fmt.Sprint(l.Requests), fmt.Sprintf("%.1f/s", l.Rate), latency(l.P50), latency(l.P95), latency(l.P99),
+			l.at(), code(p.cut(l.Webhook)), fmt.Sprint(l.Requests), perSecond(l.Rate), latency(l.P50), latency(l.P95), latency(l.P99),
 			prose(p.cut(l.answers())),
 		})
 	}
-	return markdownTable(rows)
+	table := markdownTable(rows)
+	if n := len(p.s.Loads) - len(loads); n > 0 {
+		table += fmt.Sprintf("\n\n_%d earlier loads are in report.json._", n)
+	}
+	return table
 }
 
 // answers says what the requests were answered with, such as "990 × 200, 10 without an answer (connection refused)".
@@ -99,12 +99,17 @@ func (l Look) loadGrid(loads []Load) string {
 	for i := range loads[max(0, len(loads)-mostLoads):] {
 		one := &loads[max(0, len(loads)-mostLoads)+i]
 		rows = append(rows, []string{
-			fmt.Sprint(one.Step), short(Clean(one.Webhook), 40), fmt.Sprint(one.Requests), fmt.Sprintf("%.1f/s", one.Rate),
-			latency(one.P50), latency(one.P99), short(Clean(one.answers()), 60),
+			one.at(), l.cut(l.text(one.Webhook), 40), fmt.Sprint(one.Requests), perSecond(one.Rate),
+			latency(one.P50), latency(one.P99), l.cut(l.answers(one), 60),
 		})
 	}
 	return l.grid([]string{"Step", "Load", "Requests", "Rate", "p50", "p99", "Answers"}, rows,
 		map[int]bool{0: true, 2: true, 3: true, 4: true, 5: true})
+}
+
+// answers are those of a load as the terminal can show them.
+func (l Look) answers(one *Load) string {
+	return l.text(strings.ReplaceAll(one.answers(), " × ", l.glyph(" × ", " x ")))
 }
 
 // loadList takes its place where it does not fit.
@@ -112,8 +117,15 @@ func (l Look) loadList(loads []Load) string {
 	var lines []string
 	for i := range loads[max(0, len(loads)-mostLoads):] {
 		one := &loads[max(0, len(loads)-mostLoads)+i]
-		lines = append(lines, short(Clean(fmt.Sprintf("step %d: %s: %d requests, %.1f/s, p99 %s, %s", one.Step, one.Webhook, one.Requests,
-			one.Rate, latency(one.P99), one.answers())), l.width()))
+		where := "before step 1"
+		if one.Step > 0 {
+			where = "step " + one.at()
+		}
+		text := fmt.Sprintf("%s: %s: %d requests, %s, ", where, l.text(one.Webhook), one.Requests, perSecond(one.Rate))
+		if one.P99 > 0 {
+			text += "p99 " + latency(one.P99) + ", "
+		}
+		lines = append(lines, l.cut(text+l.answers(one), l.width()))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -117,6 +117,36 @@ func promoted() report.Snapshot {
 	return because(s, rollout.AllPassed, "")
 }
 
+// loaded is promoted, on load that the run has made itself.
+func loaded() report.Snapshot {
+	s := promoted()
+	for step := range 6 {
+		l := report.Load{
+			Step: step, Webhook: "load", Task: "hey -z 1m -c 4 -q 25 http://podinfo-canary.shop/", Passed: true, Elapsed: 10 * time.Second,
+			Requests: 1000, Rate: 100.02, Mean: 6 * time.Millisecond, P50: 4312 * time.Microsecond, P95: 17 * time.Millisecond,
+			P99: 31400 * time.Microsecond, Slowest: 1204 * time.Millisecond, Status: map[int]int64{200: 1000},
+		}
+		switch step {
+		case 0:
+			l.Webhook, l.Task, l.Elapsed, l.Requests = "warm up", "hey -n 200 http://podinfo-canary.shop/", 2*time.Second, 200
+			l.Status = map[int]int64{200: 200}
+		case 3: // was made twice
+			l.Status, l.Unanswered = map[int]int64{200: 980, 503: 12}, 8
+			l.Errors = map[string]int64{"connection reset by peer": 7, "timeout": 1}
+			s.Loads = append(s.Loads, l)
+			l.Status, l.Unanswered, l.Errors = map[int]int64{200: 1000}, 0, nil
+			l.Notes = []string{"the answers were not the same: 2 lengths"}
+		case 4:
+			l = report.Load{
+				Step: step, Webhook: "load", Task: l.Task, Message: "no request was answered: connection refused", Elapsed: l.Elapsed,
+				Requests: 40, Unanswered: 40, Rate: 4, Errors: map[string]int64{"connection refused": 40},
+			}
+		}
+		s.Loads = append(s.Loads, l)
+	}
+	return s
+}
+
 func initialised() report.Snapshot {
 	s := at(0)
 	s.Checks, s.History, s.OldImage = nil, nil, ""
@@ -197,7 +227,7 @@ func snapshots() map[string]report.Snapshot {
 		"rounding":         failing(1, rate(98.999, rollout.Fail)),
 		"canary-not-ready": notReady(), "waiting-for-router": waiting(),
 		"promoting":   because(promoting, rollout.PrimaryNotReady, "1 of 2 pods run the new revision"),
-		"rolled-back": rolledBack(), "promoted": promoted(), "initialised": initialised(), "halted": halted(),
+		"rolled-back": rolledBack(), "promoted": promoted(), "loaded": loaded(), "initialised": initialised(), "halted": halted(),
 		"compared": compared(), "long-names": longNames(), "hostile": hostileTexts(), "empty": {},
 	}
 }
