@@ -96,7 +96,7 @@ func samples(s *Snapshot, check string) []sample {
 // webNotes are what only a rehearsal knows.
 func webNotes(r *Result) []string {
 	var out []string
-	if t := r.Traffic; t != nil {
+	if t := r.Traffic; t != nil && (t.Requests() > 0 || len(r.Loads) == 0) { // nobody but the load may have sent any
 		out = append(out, fmt.Sprintf("%d requests: %d to the primary, %d to the canary; %d failed (%s).",
 			t.Requests(), t.Primary, t.Canary, t.Errors(), share(t.Errors(), t.Requests())))
 	}
