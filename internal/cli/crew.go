@@ -57,11 +57,11 @@ func (d *drive) gather(ctx context.Context, world *kube.World, f *fence) (*crew,
 
 // fill opens the ways to the metrics servers, webhooks and chats. What it has opened when it fails is in the crew.
 func (d *drive) fill(ctx context.Context, c *crew, world *kube.World) error {
-	closeWay, err := d.openWay()
+	way, err := d.openWay()
 	if err != nil {
 		return err
 	}
-	c.closers = append(c.closers, closeWay)
+	c.closers = append(c.closers, way.Close)
 	closeLoad, err := d.openLoad(ctx)
 	if err != nil {
 		return err

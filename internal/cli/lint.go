@@ -22,8 +22,8 @@ combinations, whether the traffic router can do what the strategy asks for, and 
 All problems of all files are listed at once.
 
 With --cluster, everything is looked for that a run will need, and listed in one table with what to do about what is
-missing: permissions, CRDs, the target and its route, each metric with its present value, whether the server of each
-webhook answers, and what the token of the job may read. Nothing is changed, and no webhook is called.
+missing: permissions, also those that --reach takes, CRDs, the target and its route, each metric with its present value,
+whether the server of each webhook answers, and what the token of the job may read. Nothing is changed, and no webhook is called.
 
 Exit codes: 0 no problem, 2 problems, 3 something could not be looked at.`,
 		Example: `  penstock lint deploy/
@@ -47,6 +47,9 @@ func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
 	}
 	if in.Output != "" && !in.Cluster {
 		return badInput(fmt.Errorf("output: %q is for --cluster", in.Output))
+	}
+	if in.Reach != "auto" && !in.Cluster {
+		return badInput(fmt.Errorf("reach: %q is for --cluster", in.Reach))
 	}
 	set, err := a.read(args)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 type lintInputs struct {
 	clusterInputs
 	secretInputs
+	reachInputs
 	Provider      string `input:"provider" help:"traffic router of canaries that name none in spec.provider"`
 	Cluster       bool   `input:"cluster" help:"also look whether the cluster, the metrics servers, the webhooks and the forge have everything that a run will need; changes nothing"`
 	MetricsServer string `input:"metrics-server" help:"with --cluster: address of the Prometheus of canaries that name none in spec.metricsServer"`
@@ -31,6 +32,9 @@ const preflightLimit = time.Minute
 func (a *App) lintCluster(ctx context.Context, in *lintInputs, set *canary.Set) error {
 	client, err := a.home(set, in.clusterInputs)
 	if err != nil {
+		return err
+	}
+	if _, err := in.mode(client, a.Getenv); err != nil {
 		return err
 	}
 	var all []report.Requirement
@@ -86,7 +90,7 @@ func (p *preflight) trouble(r report.Requirement, err error) {
 }
 
 func (a *App) preflight(ctx context.Context, in *lintInputs, client *kube.Client, set *canary.Set, p *preflight) {
-	run := &runInputs{secretInputs: in.secretInputs, Provider: in.Provider, MetricsServer: in.MetricsServer}
+	run := &runInputs{secretInputs: in.secretInputs, reachInputs: in.reachInputs, Provider: in.Provider, MetricsServer: in.MetricsServer}
 	d, err := a.drive(ctx, run, client, set, driveInputs{canary: p.canary, policy: policy{gateTimeout: time.Hour}})
 	if err != nil {
 		p.trouble(report.Requirement{Kind: "canary", Name: p.canary.Name, Fix: "mend the canary, or what it refers to"}, err)
@@ -95,6 +99,13 @@ func (a *App) preflight(ctx context.Context, in *lintInputs, client *kube.Client
 	p.add(report.Requirement{Kind: "canary", Name: p.canary.Name, Met: report.MetYes, Found: "router " + d.canary.Spec.Provider})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	way, err := d.openWay()
+	if err != nil {
+		p.trouble(report.Requirement{Kind: "reach", Name: string(d.way)}, err)
+		return
+	}
+	defer way.Close()
+	p.reach(ctx, d, way, d.asks(set, in.MetricsServer))
 	world := p.world(ctx, d)
 	if world == nil {
 		return
@@ -202,6 +213,9 @@ func (p *preflight) hooks(ctx context.Context, d *drive) {
 	defer hooks.close()
 	for _, reached := range hooks.caller.Reach(ctx) {
 		r := report.Requirement{Kind: "hook", Name: reached.Name + " (" + reached.Type + ")", Met: report.MetYes, Found: "its server answers; it was not called"}
+		if reached.Own {
+			r.Found = "the run does it itself; it was not begun"
+		}
 		if reached.Err != nil {
 			r.Met, r.Found = report.MetNo, reached.Err.Error()
 			r.Fix = "make the server of the webhook reachable from where the run is"

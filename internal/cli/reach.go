@@ -29,8 +29,8 @@ func inCluster(client *kube.Client, getenv func(string) string) bool {
 	return host != "" && client.Host == "https://"+net.JoinHostPort(host, port)
 }
 
-// openWay opens the way to the Services of the cluster. It talks to nobody yet.
-func (d *drive) openWay() (closeWay func(), err error) {
+// openWay opens the way to the Services of the cluster, which the caller closes. It talks to nobody yet.
+func (d *drive) openWay() (*reach.Reach, error) {
 	mode := d.way
 	if mode == "" {
 		mode = reach.Direct // the embedded cluster has no network of its own
@@ -43,5 +43,5 @@ func (d *drive) openWay() (closeWay func(), err error) {
 	if d.address == nil {
 		d.address, d.loadThrough = way.Local, way.Transport
 	}
-	return way.Close, nil
+	return way, nil
 }

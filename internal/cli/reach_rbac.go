@@ -21,27 +21,47 @@ func (in *rbacInputs) reached(c *canary.Canary, set *canary.Set) ([]manifest.Nee
 		return nil, fmt.Errorf("reach: %w", err)
 	}
 	var services []manifest.Reached
-	for _, raw := range addresses(c, set, in.MetricsServer) {
-		s, ok := serviceOf(raw)
-		if ok && !slices.Contains(services, s) {
-			services = append(services, s)
-		}
+	for _, s := range servicesOf(addresses(c, set, in.MetricsServer)) {
+		services = append(services, s.Reached)
 	}
-	switch mode.For(false) { // a run in the cluster needs nothing: --reach direct
+	return reachNeeds(mode.For(false), services), nil // a run in the cluster needs nothing: --reach direct
+}
+
+// reachNeeds lists what a way to Services takes.
+func reachNeeds(way reach.Mode, services []manifest.Reached) []manifest.Need {
+	switch way {
 	case reach.PortForward:
-		return manifest.Forwarded(services), nil
+		return manifest.Forwarded(services)
 	case reach.ServiceProxy:
-		return manifest.Proxied(services), nil
+		return manifest.Proxied(services)
 	case reach.Auto, reach.Direct:
 	}
-	return nil, nil
+	return nil
+}
+
+// asked is a Service that a URL names.
+type asked struct {
+	manifest.Reached
+	sure bool // it cannot be a host of the internet
+}
+
+// servicesOf returns the Services that URLs name, each once.
+func servicesOf(urls []string) []asked {
+	var all []asked
+	for _, raw := range urls {
+		s, ok := serviceOf(raw)
+		if ok && !slices.ContainsFunc(all, func(have asked) bool { return have.Reached == s.Reached }) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // serviceOf returns the Service that a URL names.
-func serviceOf(raw string) (manifest.Reached, bool) {
+func serviceOf(raw string) (asked, bool) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return manifest.Reached{}, false
+		return asked{}, false
 	}
 	port := u.Port()
 	switch {
@@ -53,9 +73,9 @@ func serviceOf(raw string) (manifest.Reached, bool) {
 	}
 	p, ok := reach.ParseHost(u.Hostname(), port)
 	if !ok || !p.Sure && slices.Contains(internet, p.Namespace) {
-		return manifest.Reached{}, false
+		return asked{}, false
 	}
-	return manifest.Reached{Namespace: p.Namespace, Name: p.Name, Port: p.Port, TLS: u.Scheme == "https"}, true
+	return asked{manifest.Reached{Namespace: p.Namespace, Name: p.Name, Port: p.Port, TLS: u.Scheme == "https"}, p.Sure}, true
 }
 
 // addresses lists the URLs that the run of a canary asks, as far as the files say.

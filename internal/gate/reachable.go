@@ -11,6 +11,7 @@ import (
 type Reached struct {
 	Name string
 	Type string
+	Own  bool  // the run does it itself, so that nobody was asked
 	Err  error // without secrets; nil when it answers
 }
 
@@ -20,6 +21,10 @@ func (c *Caller) Reach(ctx context.Context) []Reached {
 	all := make([]Reached, len(c.hooks))
 	var asked sync.WaitGroup
 	for i, h := range c.hooks {
+		if h.InProcess() {
+			all[i] = Reached{Name: h.Name, Type: string(h.EffectiveType()), Own: true}
+			continue
+		}
 		asked.Go(func() { all[i] = Reached{Name: h.Name, Type: string(h.EffectiveType()), Err: h.reach(ctx)} })
 	}
 	asked.Wait()

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	authorization "k8s.io/api/authorization/v1"
+
+	"github.com/penstock-dev/penstock/internal/manifest"
 )
 
 // Grant is a permission and the cluster's answer whether this run has it.
@@ -18,6 +20,11 @@ type Grant struct {
 // Granted asks the API server which of the permissions that a run needs this one has. It changes nothing.
 func (w *World) Granted(ctx context.Context) ([]Grant, error) {
 	return w.client.granted(ctx, w.Permissions())
+}
+
+// Granted is World.Granted for what is needed beside the cluster's objects of a rollout.
+func (c *Client) Granted(ctx context.Context, needs []manifest.Need) ([]Grant, error) {
+	return c.granted(ctx, manifest.Permissions(needs))
 }
 
 // granted asks for everything that a namespace grants at once, and one by one only for what that leaves open: the server

@@ -155,6 +155,22 @@ func portOfURL(req *http.Request) string {
 	return "80"
 }
 
+// Names reports whether a host and port is a Service of the cluster, which only the cluster knows of a name of two labels.
+// Where this way is that of every other host, nothing is one.
+func (r *Reach) Names(ctx context.Context, hostport string) (bool, error) {
+	place, ok := split(hostport)
+	if !ok || r.mode == Direct {
+		return false, nil
+	}
+	switch _, err := r.find(ctx, place); {
+	case errors.Is(err, errNotService):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, nil
+}
+
 func (r *Reach) find(ctx context.Context, p Place) (*corev1.Service, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
