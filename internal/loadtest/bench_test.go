@@ -76,47 +76,52 @@ func BenchmarkConstantRate(b *testing.B) {
 	}
 }
 
-const heyBench = "hey -n 20000 -c 16 "
+// heyRate is the line of hey's summary with what it has reached.
+var heyRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 
-// hey in process, to be compared with the next one.
-func BenchmarkHeyInProcess(b *testing.B) {
-	url := answering(b)
-	tester, err := New(Options{})
+// hey in process and the hey that is installed (apt-get install hey), with the same flags against the same server, one after
+// the other by turns, so that a busy machine is busy for both.
+func BenchmarkHeyBesideTheBinary(b *testing.B) {
+	path, err := exec.LookPath("hey")
+	if err != nil {
+		b.Skip("there is no hey here to compare with")
+	}
+	for _, flags := range []string{"-n 20000 -c 16", "-n 20000 -c 50", "-n 20000 -c 200", "-z 3s -c 50", "-n 20000 -c 16 -disable-keepalive"} {
+		b.Run(strings.ReplaceAll(flags, " ", "_"), func(b *testing.B) {
+			url := answering(b)
+			tester, err := New(Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			inside, outside, n := 0.0, 0.0, 0.0
+			for b.Loop() {
+				result, err := tester.Run(b.Context(), payload("cmd", "hey "+flags+" "+url))
+				if err != nil || !result.Passed || result.Load.Failed() > 0 {
+					b.Fatalf("%+v %v", result, err)
+				}
+				inside, outside, n = inside+result.Load.Rate, outside+binaryRate(b, path, flags, url), n+1
+			}
+			b.ReportMetric(inside/n, "req/s-in-process")
+			b.ReportMetric(outside/n, "req/s-binary")
+			b.ReportMetric(inside/outside, "ratio")
+		})
+	}
+}
+
+// binaryRate is the rate that an installed hey says that it has reached.
+func binaryRate(b *testing.B, path, flags, url string) float64 {
+	b.Helper()
+	out, err := exec.CommandContext(b.Context(), path, append(strings.Fields(flags), url)...).Output() //nolint:gosec // what this benchmark is for
 	if err != nil {
 		b.Fatal(err)
 	}
-	sum, n := 0.0, 0
-	for b.Loop() {
-		result, err := tester.Run(b.Context(), payload("cmd", heyBench+url))
-		if err != nil || !result.Passed {
-			b.Fatalf("%+v %v", result, err)
-		}
-		sum, n = sum+result.Load.Rate, n+1
+	found := heyRate.FindSubmatch(out)
+	if found == nil {
+		b.Fatalf("no rate in %s", out)
 	}
-	b.ReportMetric(sum/float64(n), "req/s")
-}
-
-var heyRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-
-// The binary, where there is one: apt-get install hey.
-func BenchmarkHeyBinary(b *testing.B) {
-	path, err := exec.LookPath("hey")
+	rate, err := strconv.ParseFloat(string(found[1]), 64)
 	if err != nil {
-		b.Skip("there is no hey here")
+		b.Fatal(err)
 	}
-	url := answering(b)
-	sum, n := 0.0, 0
-	for b.Loop() {
-		out, err := exec.CommandContext(b.Context(), path, "-n", "20000", "-c", "16", url).Output()
-		if err != nil {
-			b.Fatal(err)
-		}
-		found := heyRate.FindSubmatch(out)
-		if found == nil {
-			b.Fatalf("no rate in %s", out)
-		}
-		rate, _ := strconv.ParseFloat(string(found[1]), 64)
-		sum, n = sum+rate, n+1
-	}
-	b.ReportMetric(sum/float64(n), "req/s")
+	return rate
 }

@@ -105,7 +105,7 @@ func (h *hey) run(ctx context.Context) (outcome, error) {
 	case failed != nil:
 		return outcome{}, failed
 	}
-	return h.outcome(ctx, of, time.Since(began)), nil
+	return h.outcome(ctx, of, began), nil
 }
 
 // request returns the request that all are copies of.

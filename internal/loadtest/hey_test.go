@@ -118,7 +118,7 @@ func TestALotFollowsAnotherUntilAllRequestsAreMade(t *testing.T) {
 	if err := together(t.Context(), parts); err != nil {
 		t.Fatal(err)
 	}
-	got := h.outcome(t.Context(), of, time.Second)
+	got := h.outcome(t.Context(), of, of.last.Add(-time.Second))
 	if !got.passed || got.load.Requests != 10 || got.load.Status[200] != 10 || got.load.Rate != 10 || len(got.load.Percentiles) != 7 {
 		t.Errorf("%+v, load %+v", got, got.load)
 	}
@@ -268,5 +268,21 @@ func TestErrorsThatSayTheSameAreOne(t *testing.T) {
 	got := gather(raw)
 	if got["read tcp 127.0.0.1->127.0.0.1:80: reset"] != 5 || len(got) != mostErrors+1 || got[otherErrors] != 11 {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestTheRateCountsNoTimeAfterTheLastRequest(t *testing.T) {
+	t.Parallel()
+	h, err := parsedHey(t, "hey -n 10 -c 1 http://podinfo.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now().Add(-time.Hour) // the figures are read long after
+	of := newFigures(1000)
+	if err := of.add([]byte(`{"requests":10,"total":2000000000,"status":{"200":10},"latencies":[0.1]}`), began); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.outcome(t.Context(), of, began).load; got.Elapsed != 2*time.Second || got.Rate != 5 {
+		t.Errorf("%d requests in %s are %g/s, want 5/s", got.Requests, got.Elapsed, got.Rate)
 	}
 }

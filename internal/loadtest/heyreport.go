@@ -18,6 +18,7 @@ import (
 // lot is what hey has measured in one go, as the template writes it. Times are in seconds.
 type lot struct {
 	Requests, Bytes int64
+	Total           time.Duration // that the requests took, without what is written of them afterwards
 	Status          map[int]int64
 	Errors          map[string]int64
 	Latencies       []float64
@@ -32,7 +33,8 @@ type figures struct {
 	errors          map[string]int64
 	latencies       *histogram
 	rows            *rows
-	enough          int // how many rows can be shown
+	enough          int       // how many rows can be shown
+	last            time.Time // when the last request had ended
 }
 
 func newFigures(maxOutput int) *figures {
@@ -58,18 +60,21 @@ func figuresTemplate(withRows bool) string {
 		each = `{"time":{{jsonify .Lats}},"conn":{{jsonify .ConnLats}},"dns":{{jsonify .DnsLats}},"write":{{jsonify .ReqLats}},` +
 			`"delay":{{jsonify .DelayLats}},"read":{{jsonify .ResLats}},"offset":{{jsonify .Offsets}},"status":{{jsonify .StatusCodes}}}`
 	}
-	return `{"requests":{{.NumRes}},"bytes":{{.SizeTotal}},"status":{{jsonify .StatusCodeDist}},"errors":{{jsonify .ErrorDist}},` +
+	return `{"requests":{{.NumRes}},"total":{{printf "%d" .Total}},"bytes":{{.SizeTotal}},"status":{{jsonify .StatusCodeDist}},"errors":{{jsonify .ErrorDist}},` +
 		`"latencies":{{jsonify .Lats}},"rows":` + each + `}`
 }
 
-// add adds what hey has written of a lot.
-func (of *figures) add(written []byte) error {
+// add adds what hey has written of a lot that began at a time.
+func (of *figures) add(written []byte, began time.Time) error {
 	var one lot
 	if err := json.Unmarshal(written, &one); err != nil {
 		return fmt.Errorf("read the figures of hey: %w", err)
 	}
 	of.mu.Lock()
 	defer of.mu.Unlock()
+	if end := began.Add(one.Total); end.After(of.last) {
+		of.last = end
+	}
 	of.requests += one.Requests
 	of.bytes += one.Bytes
 	for code, count := range one.Status {
@@ -87,12 +92,16 @@ func (of *figures) add(written []byte) error {
 	return nil
 }
 
-// outcome judges a load test by its figures. That every request failed is no pass: then there was no load.
-func (h *hey) outcome(ctx context.Context, of *figures, elapsed time.Duration) outcome {
+// outcome judges a load test that began at a time by its figures. That every request failed is no pass: then there was no load.
+func (h *hey) outcome(ctx context.Context, of *figures, began time.Time) outcome {
 	of.mu.Lock()
 	defer of.mu.Unlock()
 	if enough(ctx) {
 		of.forgive()
+	}
+	elapsed := of.last.Sub(began) // as hey, which does not count the time that its report takes
+	if of.last.IsZero() {
+		elapsed = time.Since(began) // nothing was sent
 	}
 	load := of.load(elapsed)
 	end := outcome{load: load, notes: slices.Clone(h.notes), output: cut(summary(load), h.options.MaxOutput)}

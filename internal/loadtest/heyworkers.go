@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/rakyll/hey/requester"
 )
@@ -85,9 +86,10 @@ func (p *part) run(sending context.Context) error {
 		if !p.begin(work) {
 			return nil
 		}
+		began := time.Now()
 		work.Run()
 		opened.close()
-		if err := p.of.add(written.Bytes()); err != nil {
+		if err := p.of.add(written.Bytes(), began); err != nil {
 			return err
 		}
 	}
