@@ -138,8 +138,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 	crew.voters.close(context.WithoutCancel(ctx), err == nil && result.Outcome == rollout.Suspended)
 	d.unload(&result)
 	if err == nil && result.Outcome == rollout.Uninstalled {
-		release()
-		err = kube.Forget(ctx, d.client, d.canary)
+		err = fence.lease.Forget(ctx)
 	}
 	return d.concluded(ctx, view, result, err)
 }

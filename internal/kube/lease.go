@@ -54,6 +54,7 @@ type Lease struct {
 	renewed time.Time // start of the last write that arrived
 	holder  string    // as last read or written
 	rival   string    // who has asked this run for the lease; it is not given a second time
+	over    bool      // the canary is no more, and the lease goes with it
 
 	lost chan struct{}
 	stop context.CancelFunc
@@ -141,13 +142,24 @@ func (l *Lease) giveBack(ctx context.Context) {
 		if l.heldBy() != l.id {
 			return
 		}
-		released := l.seen.DeepCopy()
-		released.Spec.HolderIdentity, released.Spec.LeaseDurationSeconds = ptr.To(""), ptr.To(int32(1))
-		err := l.send(ctx, released) // what does not arrive runs out by itself
+		err := l.leave(ctx) // what does not arrive runs out by itself
 		if !apierrors.IsConflict(err) || l.read(ctx) != nil {
 			return
 		}
 	}
+}
+
+// leave deletes the lease of a canary that is no more, unless another run has asked for it, and empties any other.
+func (l *Lease) leave(ctx context.Context) error {
+	l.mu.Lock()
+	over := l.over && l.rival == ""
+	l.mu.Unlock()
+	if over {
+		return l.remove(ctx)
+	}
+	released := l.seen.DeepCopy()
+	released.Spec.HolderIdentity, released.Spec.LeaseDurationSeconds = ptr.To(""), ptr.To(int32(1))
+	return l.send(ctx, released)
 }
 
 // heldBy is who holds the lease, as last seen; nobody when it was released, or does not exist.

@@ -6,7 +6,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
 	"github.com/penstock-dev/penstock/internal/canary"
@@ -69,16 +68,27 @@ func (w *World) PreflightApprovals(ctx context.Context) error {
 	return w.require(ctx, manifest.Permissions(subject.Approvals()))
 }
 
-// Forget deletes the record and the lease of a canary that was uninstalled, once the lease has been released.
-func Forget(ctx context.Context, c *Client, cn *canary.Canary) error {
-	for _, of := range []struct {
-		gvr  schema.GroupVersionResource
-		kind string
-	}{{configMapGVR, "ConfigMap"}, {leaseGVR, "Lease"}} {
-		ref := cn.RefOf(of.gvr, of.kind, ObjectName(cn))
-		if err := c.remove(ctx, ref, metav1.DeleteOptions{}); err != nil {
-			return fmt.Errorf("delete %s: %w", ref, err)
-		}
+// Forget deletes the record of a canary that was uninstalled, and gives the lease back by deleting it, too. A run that
+// waits for the lease begins after that, so that what it writes stays. ErrSuperseded means that the lease is lost already,
+// and that what there is may be another run's.
+func (l *Lease) Forget(ctx context.Context) error {
+	if _, held := l.Fence(); !held {
+		return ErrSuperseded
 	}
+	ref := l.canary.RefOf(configMapGVR, "ConfigMap", l.ref.Name)
+	if err := l.client.remove(ctx, ref, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("delete %s: %w", ref, err)
+	}
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	l.Release()
 	return nil
+}
+
+// remove deletes the lease as it was last seen. It fails when somebody has written it since.
+func (l *Lease) remove(ctx context.Context) error {
+	return l.client.remove(ctx, l.ref, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{
+		UID: &l.seen.UID, ResourceVersion: &l.seen.ResourceVersion,
+	}})
 }
