@@ -63,6 +63,7 @@ type drive struct {
 	through    httpx.Through                   // that way, while the run lasts
 	unrenewed  kube.Unrenewed                  // what is known of the lease already
 	confirm    func(ctx context.Context) error // called when the lease is held and nothing is touched yet; an error ends the run so; may be nil
+	ending     bool                            // a rollout of before is brought to its end, and none is begun
 
 	loadShell   bool                                                       // the run's own load tests may start processes
 	address     func(ctx context.Context, hostport string) (string, error) // where the targets of load are reached; nil is that way
@@ -122,7 +123,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		Cluster: world, Journal: crew.journal, Analyst: d.judging(crew.analyst), Fence: fence.lease, Hooks: crew.hooks,
 		Reporters: d.loaded(slices.Concat(d.withView(view, fence), crew.reporters)), Clock: d.clock,
 		Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused, Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)),
-		GiveUp: d.spec.Deadline, Nudge: crew.voters.heard(), Yield: release,
+		Ending: d.ending, GiveUp: d.spec.Deadline, Nudge: crew.voters.heard(), Yield: release,
 	}
 	if d.join != nil {
 		leave, err := d.join(ctx, run)

@@ -29,9 +29,10 @@ type ending struct {
 	was      kube.Unrenewed // what is known of its lease
 	problem  error          // why it cannot be ended
 
-	say   func(text string)                                       // told what becomes of it, in a line
-	show  func(d *drive) (each runner.Reporter, end func() error) // shows its decisions
-	alone bool                                                    // it is the only one
+	say    func(text string)                                       // told what becomes of it, in a line
+	show   func(d *drive) (each runner.Reporter, end func() error) // shows its decisions
+	alone  bool                                                    // it is the only one
+	holder string                                                  // of the lease, when the rollout is over; empty when there is none
 }
 
 // leave says why a rollout needs no end, or nothing when it does.
@@ -40,7 +41,7 @@ func (e *ending) leave(record *rollout.Record, expired bool, now time.Time) stri
 	switch {
 	case record.Status.Phase == "":
 		return "there was no rollout"
-	case record.Status.Over():
+	case record.Status.Over() && e.holder != record.ID: // else its run has saved the end, and may not have carried it out
 		return "the rollout is over: " + string(record.Status.Phase)
 	case !expired && mine != "" && record.ID != mine:
 		return "the rollout belongs to another run, " + record.ID
@@ -51,6 +52,9 @@ func (e *ending) leave(record *rollout.Record, expired bool, now time.Time) stri
 	}
 	return ""
 }
+
+// removing reports whether a canary is on its way out in a phase.
+func removing(p rollout.Phase) bool { return p == rollout.Terminating || p == rollout.Terminated }
 
 // asleep says where a suspended rollout stands, and until when.
 func asleep(st *rollout.Status) string {
@@ -130,11 +134,17 @@ func (a *App) end(ctx context.Context, in *finalizeInputs, e *ending, m *metrics
 	if err != nil {
 		return err
 	}
+	if record.Status.Over() {
+		if e.holder, err = e.client.Holder(ctx, e.canary); err != nil {
+			return err
+		}
+	}
 	if why := e.leave(&record, in.Expired, time.Now()); why != "" {
 		e.say(report.Clean(name + ": nothing to finish: " + why))
 		return nil
 	}
 	e.say(report.Clean(fmt.Sprintf("%s: unfinished, at %s with %d %% of the traffic on the canary", name, record.Status.Phase, record.Status.Weight)))
+	e.policy.uninstall = removing(record.Status.Phase)
 	d, err := a.drive(ctx, &in.runInputs, e.client, e.set, driveInputs{canary: e.canary, policy: e.policy})
 	if err != nil {
 		return err
@@ -175,7 +185,7 @@ func (a *App) end(ctx context.Context, in *finalizeInputs, e *ending, m *metrics
 func (e *ending) prepare(d *drive, in *finalizeInputs, record *rollout.Record) {
 	stop := make(chan struct{})
 	d.stop, d.begun, d.stopLimit, d.leaseLimit = stop, func() { close(stop) }, finalizeLimit, leaseLimit
-	d.busy = kube.Wait // and not what the run itself was told to do
+	d.ending, d.busy = true, kube.Wait // and not what the run itself was told to do
 	d.confirm, d.unrenewed = e.still(record), e.was
 	switch {
 	case e.was != (kube.Unrenewed{}): // whoever writes it now is alive

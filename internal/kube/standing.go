@@ -237,6 +237,17 @@ func listening(s *report.Standing, n *approval.Notice, now time.Time) {
 	s.Gate = report.GateOf(n, &verdict)
 }
 
+// Holder returns who holds the lease of a canary, or nobody when it was given back or does not exist. That its holder is
+// alive is not said with that.
+func (c *Client) Holder(ctx context.Context, cn *canary.Canary) (string, error) {
+	lease, err := c.get(ctx, leaseGVR, cn.Namespace, ObjectName(cn))
+	if err != nil || lease == nil {
+		return "", err
+	}
+	by, _ := holder(lease)
+	return by, nil
+}
+
 // holder returns who holds a lease and until when, by the clock of whoever holds it.
 func holder(live *unstructured.Unstructured) (string, time.Time) {
 	var lease coordinationv1.Lease

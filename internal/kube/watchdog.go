@@ -143,9 +143,13 @@ func (w *Watchdog) ended(c *watched, version string, err error) {
 
 func (c *watched) jobOver() bool { return c.over != "" && c.over == c.holder }
 
+// carriedOut reports whether there is nothing left to do: a run that has saved the end of its rollout and still holds the
+// lease may have died before it carried that out.
+func (c *watched) carriedOut() bool { return c.record.Status.Over() && c.holder != c.record.ID }
+
 // due is when the rollout is abandoned; zero is never.
 func (c *watched) due() time.Time {
-	if c.record == nil || c.busy || c.record.Status.Over() || c.settled == c.recordVersion {
+	if c.record == nil || c.busy || c.carriedOut() || c.settled == c.recordVersion {
 		return time.Time{}
 	}
 	st := &c.record.Status

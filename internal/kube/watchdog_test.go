@@ -111,7 +111,9 @@ func TestTheWatchdogKnowsWhatIsAbandoned(t *testing.T) {
 		status   rollout.Status
 		after    time.Duration // when it is found, from the moment it was let go; 0 is never
 		holdsNow bool          // the lease is held by a living run
+		killed   bool          // the lease was not let go
 	}{
+		"one whose run died before it carried out the end": {status: rollout.Status{Phase: rollout.Failed}, killed: true, after: leaseDuration},
 		"one that is over":                            {status: rollout.Status{Phase: rollout.Succeeded}},
 		"one that has not begun":                      {status: rollout.Status{Phase: rollout.Initialized}},
 		"one that its run has let go":                 {status: halfway, after: leaseDuration},
@@ -125,10 +127,13 @@ func TestTheWatchdogKnowsWhatIsAbandoned(t *testing.T) {
 			inCluster(t, func(f *fixture) {
 				one := f.acquire("one", time.Minute)
 				f.recorded("one", 1, c.status)
-				if !c.holdsNow {
-					one.Release()
-				} else {
+				switch {
+				case c.killed:
+					f.kill(one)
+				case c.holdsNow:
 					defer one.Release()
+				default:
+					one.Release()
 				}
 				begun := time.Now()
 				dog := f.watchdog(func(Abandoned) error { return nil })

@@ -18,6 +18,7 @@ var rules = [...]rule{
 	superseded,       // another run holds the lease: touch nothing more
 	uninstalling,     // the target gets its traffic back, and what was made for the canary goes away
 	canaryDeleted,    // nothing can be done for it any more
+	uninstalled,      // an uninstall that an earlier run has begun is finished: start over
 	finished,         // a terminal phase stays terminal
 	suspended,        // spec.suspend: touch nothing
 	targetMissing,    // there is nothing to roll out

@@ -35,7 +35,8 @@ type loop struct {
 }
 
 // begin takes up the record. The image is set at once when a rollout of an earlier run is over or can be started over;
-// a first run makes its primary from what serves today, and only then is the new image analysed.
+// a first run makes its primary from what serves today, and only then is the new image analysed. A run that only brings
+// an end takes what is over as it is: its last decision was saved, and perhaps not carried out.
 func (l *loop) begin(ctx context.Context) error {
 	old, err := l.load(ctx)
 	if err != nil {
@@ -45,6 +46,9 @@ func (l *loop) begin(ctx context.Context) error {
 	l.record.Epoch, _ = l.Fence.Fence()
 	l.record.Started, l.record.Status = l.clock.Now(), old.Status
 	l.st, l.saved = rollout.BeginUnder(&l.Spec, old.Status, l.clock.Now()), old.Status
+	if p := old.Status.Phase; l.Ending && over(p) || l.Spec.Uninstall && p == rollout.Terminated {
+		l.st = old.Status
+	}
 	if unfinished(old.Status.Phase) {
 		l.record.History = old.History
 		if !old.Started.IsZero() {
@@ -68,6 +72,9 @@ func (l *loop) begin(ctx context.Context) error {
 func unfinished(p rollout.Phase) bool {
 	return p != "" && p != rollout.Initialized && !p.Terminal()
 }
+
+// over reports whether a rollout has ended, well or not. A canary that was uninstalled has none.
+func over(p rollout.Phase) bool { return p == rollout.Succeeded || p == rollout.Failed }
 
 // load reads the journal, with patience for a cluster in trouble.
 func (l *loop) load(ctx context.Context) (rollout.Record, error) {

@@ -65,6 +65,7 @@ type Run struct {
 	Refused    error           // the error by which the Journal says that its record cannot be read, ever
 	Stop       <-chan struct{} // closed when the run is cancelled
 	StopWithin time.Duration   // how long a cancelled run may take to reach its safe end
+	Ending     bool            // a rollout of before is brought to its end, and none is begun
 	GiveUp     time.Duration   // how long the cluster may refuse every read and write
 
 	Yield func() // called when a superseded run has nothing under way any more; nil when nobody waits for that
