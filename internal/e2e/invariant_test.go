@@ -12,11 +12,15 @@ import (
 //   - the canary's share grows only while a pod of the canary is ready, or was a second ago: no view of a cluster is newer;
 //   - the canary is scaled down only when it has no traffic;
 //   - once penstock has put the primary behind it, the apex Service always has a ready endpoint;
-//   - the record said so first: the route never has a weight, and the primary never an image, that was not saved before.
-func (s *scenario) wantSafe() {
+//   - the record said so first: the route never has a weight, and the primary never an image, that was not saved before;
+//   - whatever names an epoch was written under that of the lease.
+//
+// It returns how many moments there were.
+func (s *scenario) wantSafe() (moments int) {
 	s.t.Helper()
 	before, lastReady := state{}, time.Time{}
 	s.record.Replay(func(m Moment) {
+		moments++
 		now := s.stateAt(m)
 		saved := recordAt(m)
 		now.initialised = before.initialised || saved.Status.Phase == "Initialized" && m.ReadyEndpoints("podinfo") > 0
@@ -32,14 +36,16 @@ func (s *scenario) wantSafe() {
 		if now.initialised && m.ReadyEndpoints("podinfo") == 0 {
 			s.t.Errorf("%s: the apex Service has no ready endpoint", now.at)
 		}
-		if now.weight != before.weight && now.weight != saved.Status.Weight {
+		if now.weight != before.weight && now.weight != saved.Status.Weight && !saved.Status.Handed {
 			s.t.Errorf("%s: the canary got %d %% while the record said %d", now.at, now.weight, saved.Status.Weight)
 		}
-		if before.primary != "" && now.primary != before.primary && saved.Status.Phase != "Promoting" {
+		if before.primary != "" && now.primary != before.primary && saved.Status.Phase != "Promoting" && !(now.primary == "" && saved.Status.Handed) {
 			s.t.Errorf("%s: the primary changed from %s to %s in the phase %s", now.at, before.primary, now.primary, saved.Status.Phase)
 		}
 		before = now
 	})
+	s.wantEpochs()
+	return moments
 }
 
 // A state is what a moment looks like to wantSafe.

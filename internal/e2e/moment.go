@@ -3,6 +3,7 @@ package e2e
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -27,10 +28,26 @@ func (m Moment) Objects(kind string) []*unstructured.Unstructured {
 	return found
 }
 
-func (v Version) key() string { return v.Object.GetKind() + "/" + v.Object.GetName() }
+func (v Version) key() string {
+	if v.Object == nil {
+		return "no change"
+	}
+	return v.Object.GetKind() + "/" + v.Object.GetName()
+}
 
 // Replay calls visit with every moment since the recorder began, in order. The moment is only good during the call.
 func (r *Recorder) Replay(visit func(Moment)) {
+	r.namespace.t.Helper()
+	r.replay(visit)
+}
+
+// Now returns the last of all moments, even when nothing has happened since the recorder began.
+func (r *Recorder) Now() Moment {
+	r.namespace.t.Helper()
+	return Moment{Version: Version{At: time.Now()}, objects: r.replay(func(Moment) {})}
+}
+
+func (r *Recorder) replay(visit func(Moment)) map[string]*unstructured.Unstructured {
 	r.namespace.t.Helper()
 	versions := r.Versions()
 	objects := map[string]*unstructured.Unstructured{}
@@ -51,6 +68,7 @@ func (r *Recorder) Replay(visit func(Moment)) {
 		}
 		visit(Moment{Version: version, objects: objects})
 	}
+	return objects
 }
 
 // ReadyEndpoints counts the ready pods behind a Service at that moment, as a proxy would see them.

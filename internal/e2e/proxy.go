@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -24,6 +25,10 @@ type Fault struct {
 	Status     int           // answered in place of the API server, with a Kubernetes Status; 0 asks the API server
 	RetryAfter int           // seconds that the answer asks the client to wait
 	Drop       bool          // the connection ends without an answer
+
+	// Answered is called with what the API server has said, before the client hears of it. When it returns false, the
+	// client never does: the connection ends. It is nil, or takes the place of passing the answer on as it comes.
+	Answered func(status int, body []byte) bool
 }
 
 // A Proxy stands between penstock and the API server and injects faults.
@@ -35,6 +40,7 @@ type Proxy struct {
 	next   http.Handler
 	mu     sync.Mutex
 	judge  func(*http.Request) Fault
+	skew   time.Duration
 }
 
 // Proxy starts a proxy, without faults so far, that lives as long as the test.
@@ -56,8 +62,11 @@ func (n *Namespace) Proxy() *Proxy {
 		Kubeconfig: filepath.Join(n.t.TempDir(), "proxy.kubeconfig"),
 		judge:      func(*http.Request) Fault { return Fault{} },
 		next: &httputil.ReverseProxy{
-			Transport:     transport,
-			Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+			Transport: transport,
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(target)
+				r.Out.Header.Del("Accept-Encoding") // the transport asks for compression by itself, and undoes it
+			},
 			FlushInterval: -1, // a watch's events pass at once
 		},
 	}
@@ -89,8 +98,13 @@ func (p *Proxy) Cut() { p.server.CloseClientConnections() }
 // ServeHTTP passes a request on to the API server unless a fault befalls it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	judge := p.judge
+	judge, skew := p.judge, p.skew
 	p.mu.Unlock()
+	if skew != 0 {
+		later := &shifter{to: w, by: -skew}
+		defer later.flush()
+		w, r.Body = later, shifted(r.Body, skew)
+	}
 	fault := judge(r)
 	if fault.Delay > 0 {
 		select {
@@ -104,9 +118,23 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the only way to end a connection without an answer; the server expects it
 	case fault.Status != 0:
 		answer(w, r, fault)
+	case fault.Answered != nil:
+		p.relay(w, r, fault.Answered)
 	default:
 		p.next.ServeHTTP(w, r)
 	}
+}
+
+// relay passes an answer on once it is whole, if it may be.
+func (p *Proxy) relay(w http.ResponseWriter, r *http.Request, may func(status int, body []byte) bool) {
+	whole := httptest.NewRecorder()
+	p.next.ServeHTTP(whole, r)
+	if !may(whole.Code, whole.Body.Bytes()) {
+		panic(http.ErrAbortHandler)
+	}
+	maps.Copy(w.Header(), whole.Header())
+	w.WriteHeader(whole.Code)
+	_, _ = w.Write(whole.Body.Bytes()) // the client may be gone
 }
 
 // answer writes the Status that the API server gives with such a code.

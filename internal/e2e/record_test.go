@@ -11,10 +11,12 @@ import (
 
 // saved is the part of penstock's record that scenarios look at.
 type saved struct {
+	ID     string
 	Epoch  int64
 	Status struct {
 		Phase, Revision, Promoted string
 		Step, Weight              int
+		Handed                    bool
 	}
 	History []struct {
 		Phase                string

@@ -45,6 +45,7 @@ func recorded() []schema.GroupVersionResource {
 		{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"},
 		{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
 		HTTPRoutes(),
+		{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"},
 	}
 }
 
@@ -54,7 +55,7 @@ func Canaries() schema.GroupVersionResource {
 }
 
 // Record starts to keep every version of the namespace's Deployments, Services, ConfigMaps, Pods, EndpointSlices,
-// Ingresses and HTTPRoutes, and of the extra resources, until the test ends.
+// Ingresses, HTTPRoutes and Leases, and of the extra resources, until the test ends.
 func (n *Namespace) Record(extra ...schema.GroupVersionResource) *Recorder {
 	n.t.Helper()
 	r := &Recorder{namespace: n, resources: append(recorded(), extra...), seen: map[uint64]bool{}}

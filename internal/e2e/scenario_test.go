@@ -24,6 +24,7 @@ type scenario struct {
 	canary     map[string]any
 	prometheus *Prometheus
 	record     *Recorder
+	taps       []*tap // the processes whose requests are seen
 }
 
 // newScenario prepares a canary of five steps of one second, with both builtin checks, for one of the routers. A change
