@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -43,11 +45,13 @@ type forgeKey struct{}
 //	forge lonely          the commit belongs to no pull request
 //	forge remembers       keep what is made from now on, for whoever looks later
 //	kept LIST COUNT TEXT...  demand that so many objects were made, and that the last of them holds the texts
+//	ever METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts, at any time until now or soon
 //	told METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts; the last such one counts
 func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"forge": func(ts *testscript.TestScript, _ bool, args []string) { forgeOf(ts).start(ts, args) },
 		"kept":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).kept(ts, neg, args) },
+		"ever":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).ever(ts, neg, args) },
 		"told":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).told(ts, neg, args) },
 	}
 }
@@ -163,6 +167,26 @@ func (f *scriptForge) told(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if all == neg {
 		ts.Fatalf("the last %s %s was %q; all requests:\n%s", args[0], args[1], last, strings.Join(shortened(f.got), "\n"))
+	}
+}
+
+func (f *scriptForge) ever(ts *testscript.TestScript, neg bool, args []string) {
+	want := regexp.MustCompile("^" + args[0] + " " + args[1] + " ")
+	found := func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return slices.ContainsFunc(f.got, func(got string) bool {
+			return want.MatchString(got) && !slices.ContainsFunc(args[2:], func(text string) bool { return !strings.Contains(got, text) })
+		})
+	}
+	begin := time.Now()
+	for !neg && !found() && time.Since(begin) < 20*time.Second { // what runs in the background gets there
+		time.Sleep(50 * time.Millisecond)
+	}
+	if found() == neg {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		ts.Fatalf("%s %s with %q: %v; all requests:\n%s", args[0], args[1], args[2:], !neg, strings.Join(shortened(f.got), "\n"))
 	}
 }
 

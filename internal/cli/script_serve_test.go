@@ -2,7 +2,11 @@ package cli
 
 import (
 	"bufio"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"os"
@@ -16,12 +20,13 @@ import (
 // serveCommands are what a script can do with a server that it has started in the background, its log in a file:
 //
 //	serving LOG NAME                      wait until it serves, and set $NAME to its address
+//	key FILE                              make the private key of a GitHub App
 //	asks CODE URL BODY [HEADER=VALUE]...  post the body and demand the code; the answer is in the file answer
 //	opens URL BODY [HEADER=VALUE]...      post the body until the answer is 200, for at most 20 seconds
 //	looks CODE URL [HEADER=VALUE]...      the same with a GET
 //	hears URL TEXT [HEADER=VALUE]...      listen to server-sent events until the text comes
 func serveCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens, "looks": looks, "hears": hearsEvent}
+	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens, "looks": looks, "hears": hearsEvent, "key": appKey}
 }
 
 func untilServing(ts *testscript.TestScript, neg bool, args []string) {
@@ -38,6 +43,16 @@ func untilServing(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Setenv(args[1], entry.Address)
 		}
 	}
+}
+
+func appKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: key FILE")
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	ts.Check(err)
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(block), 0o600))
 }
 
 func asks(ts *testscript.TestScript, neg bool, args []string) {

@@ -121,11 +121,17 @@ func (k *scriptTalk) reply(r *http.Request, body string) (any, bool) {
 	login, of := strings.CutSuffix(path, "/permission")
 	login = login[strings.LastIndexByte(login, '/')+1:]
 	switch {
+	case strings.HasSuffix(path, "/access_tokens"):
+		return map[string]any{"token": "ghs_app", "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}, true
 	case r.Method != http.MethodGet:
 		if strings.Contains(path, "/issues/") || strings.Contains(path, "/notes") {
 			k.answer(body)
 		}
 		return k.replyGitLab(r, body)
+	case strings.HasSuffix(path, "/repos/acme/shop/installation"):
+		return map[string]any{"id": 5}, true
+	case path == "/app/hook/deliveries":
+		return []any{map[string]any{"id": 3, "guid": "lost", "delivered_at": time.Now().UTC().Format(time.RFC3339), "status_code": 502}}, true
 	case k.lonely && strings.HasSuffix(path, "/pulls"):
 		return []any{}, true
 	case strings.HasSuffix(path, "/pulls/12"):
