@@ -63,7 +63,7 @@ func (k *Keeper) Ask(ctx context.Context, ask canary.GateAsk) (open bool, why st
 	}
 	verdict, err := k.judge(ctx, n)
 	if err == nil && verdict.Open { // by what is known; the change may be another one by now
-		n, verdict, err = k.again(ctx, n)
+		verdict, err = k.again(ctx, n)
 	}
 	if err != nil {
 		return false, "", err
@@ -155,21 +155,20 @@ func (k *Keeper) judge(ctx context.Context, n approval.Notice) (approval.Verdict
 }
 
 // again judges by what the forge says now about the change.
-func (k *Keeper) again(ctx context.Context, n approval.Notice) (approval.Notice, approval.Verdict, error) {
+func (k *Keeper) again(ctx context.Context, n approval.Notice) (approval.Verdict, error) {
 	forum, err := k.Change(n)
 	if err != nil {
-		return n, approval.Verdict{}, err
+		return approval.Verdict{}, err
 	}
 	change, err := forum.Read(ctx)
 	if err == nil {
 		err = sameChange(&n.Gate, &change)
 	}
 	if err != nil {
-		return n, approval.Verdict{}, err
+		return approval.Verdict{}, err
 	}
 	n.Gate = renewed(n.Gate, &change)
-	verdict, err := k.judge(ctx, n)
-	return n, verdict, err
+	return k.judge(ctx, n)
 }
 
 // stopped reports whether somebody has rejected one of the gates, or has aborted the rollout.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -277,12 +276,4 @@ func (t *Tally) answer(ctx context.Context, id int64, r forge.Reaction) {
 	if err := t.Change.React(ctx, id, r); err != nil && ctx.Err() == nil && t.Warn != nil {
 		t.Warn(fmt.Errorf("answer a comment: %w", err))
 	}
-}
-
-// prefixOf is the word that commands start with.
-func prefixOf(prefix string) string {
-	if strings.TrimSpace(prefix) == "" {
-		return approval.DefaultPrefix
-	}
-	return prefix
 }
