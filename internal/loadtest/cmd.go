@@ -31,18 +31,21 @@ func (r *reader) commandLine(shell string) job {
 	return nil
 }
 
+// switchedOn says how commands are switched on.
+const switchedOn = "a run switches them on with --load-shell, a server with --load-tester-shell"
+
 // refusal says why a command line cannot run here.
 func refusal(words []string, err error) string {
-	const off = "shell commands are switched off here"
+	const off = "shell commands are switched off here; " + switchedOn
 	switch {
 	case errors.Is(err, errShell):
 		return fmt.Sprintf("%s, and %s", err, off)
 	case err != nil:
 		return err.Error()
 	case len(words) > 0 && words[0] == "ghz":
-		return "ghz can run only as a command, and " + off + "; allowed is hey"
+		return "ghz is not built in: it runs only as a command that is installed, and " + off
 	}
-	return off + "; allowed is hey, or type http for a smoke test"
+	return off + "; without, allowed is hey, or type http for a smoke test"
 }
 
 // title describes a command.
@@ -54,7 +57,7 @@ func (r *reader) title(program, line string) string {
 func (r *reader) tool(program string) job {
 	line := r.required("cmd")
 	if !r.options.Exec {
-		r.addf("metadata.type %s starts a process, and commands are switched off here", program)
+		r.addf("metadata.type %s starts a process, and commands are switched off here; %s", program, switchedOn)
 		return nil
 	}
 	words, err := splitArguments(line)

@@ -68,7 +68,7 @@ func TestAProcessSeesNoSecretsOfTheJob(t *testing.T) {
 
 func TestAToolGetsItsArgumentsWithoutAShell(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"kubectl", "helm"} {
+	for _, name := range []string{"kubectl", "helm", "ghz"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nprintf '%s|' ${0##*/} \"$@\"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -79,6 +79,9 @@ func TestAToolGetsItsArgumentsWithoutAShell(t *testing.T) {
 		if result := mustRun(t, tester, payload("type", kind, "cmd", "a 'b c' $HOME;id")); result.Output != want || !result.Passed {
 			t.Errorf("%s: %+v", kind, result)
 		}
+	}
+	if result := mustRun(t, tester, payload("cmd", "ghz --insecure podinfo.test:9898")); result.Output != "ghz|--insecure|podinfo.test:9898|" || !result.Passed {
+		t.Errorf("ghz: %+v", result)
 	}
 }
 
