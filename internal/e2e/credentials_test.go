@@ -140,8 +140,8 @@ exec "$0" run -f canary.yaml`
 	s.wantActedAs(user)
 }
 
-// job is the user that the API server makes of the id token of this test's job.
-func (s *scenario) job() (subject, string) {
+// jobSubject is the user that the API server makes of the id token of this test's job.
+func (s *scenario) jobSubject() (subject, string) {
 	sub := subject{name: "repo:acme/" + s.Name + ":environment:production", audience: "penstock", life: 5 * time.Minute}
 	return sub, "github:" + sub.name
 }
@@ -150,7 +150,7 @@ func (s *scenario) job() (subject, string) {
 func TestAJobOfGitHubIsKnownByItsIDTokens(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, "kubernetes")
-	sub, user := s.job()
+	sub, user := s.jobSubject()
 	s.grantRendered("--user", user)
 	sub.life = 5 * time.Second
 	var asked atomic.Int64
@@ -194,7 +194,7 @@ func (s *scenario) wantAllAnswered(user string) {
 func TestAJobOfGitLabIsKnownByItsIDToken(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, "kubernetes")
-	sub, user := s.job()
+	sub, user := s.jobSubject()
 	s.grantRendered("--user", user)
 	token, err := s.cluster.issuer.Token(sub)
 	if err != nil {
@@ -209,7 +209,7 @@ func TestAJobOfGitLabIsKnownByItsIDToken(t *testing.T) {
 func TestAnIDTokenForSomebodyElseIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, "kubernetes")
-	sub, user := s.job()
+	sub, user := s.jobSubject()
 	s.grantRendered("--user", user)
 	sub.audience = "another"
 	token, err := s.cluster.issuer.Token(sub)
@@ -246,7 +246,7 @@ func (s *scenario) withProgram(script string) (path string) {
 func TestAProgramGivesTheTokens(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, "kubernetes")
-	sub, user := s.job()
+	sub, user := s.jobSubject()
 	s.grantRendered("--user", user)
 	token, err := s.cluster.issuer.Token(sub)
 	if err != nil {
