@@ -44,6 +44,31 @@ func checkLoads(c *canary.Canary, shell bool) error {
 	return errors.Join(problems...)
 }
 
+// unproxied lists the load that the proxy of the API server cannot carry to a Service: it takes the header Authorization for
+// its own, and passes no Host header on. Sent nevertheless, it would be load of something else.
+func unproxied(c *canary.Canary) error {
+	tester, err := loadtest.New(testerOptions(true))
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, w := range inProcess(c) {
+		info, err := tester.Inspect(taskOf(c, w))
+		if err != nil || len(servicesOf(info.Targets)) == 0 {
+			continue // what is wrong with it is said elsewhere
+		}
+		if info.Authorized {
+			problems = append(problems, fmt.Errorf("webhook %q: its load has credentials, and the proxy of the API server takes the "+
+				"header Authorization for its own and passes none on; use --reach port-forward", w.Name))
+		}
+		if info.Host != "" {
+			problems = append(problems, fmt.Errorf("webhook %q: its load asks for the host %q, and the proxy of the API server passes no "+
+				"Host header on; use --reach port-forward", w.Name, info.Host))
+		}
+	}
+	return errors.Join(problems...)
+}
+
 // taskOf is what a webhook asks for. A file may leave the namespace of its canary to the command line.
 func taskOf(c *canary.Canary, w *canary.Webhook) loadtest.Payload {
 	namespace := c.Namespace

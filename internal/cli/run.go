@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/kube"
+	"github.com/penstock-dev/penstock/internal/reach"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
@@ -150,6 +151,11 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	way, err := in.mode(client, a.Getenv)
 	if err != nil {
 		return nil, err
+	}
+	if way == reach.ServiceProxy {
+		if err := unproxied(c); err != nil {
+			return nil, badInput(fmt.Errorf("canary %q: %w", c.Name, err))
+		}
 	}
 	providers, err := a.alertProviders(ctx, client, set, c)
 	if err != nil {

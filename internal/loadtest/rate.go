@@ -76,7 +76,11 @@ func (s *steady) String() string {
 	return fmt.Sprintf("%s %s at %d requests/s%s", s.method, short(httpx.RedactURL(s.target.String())), s.rate, length)
 }
 
-func (s *steady) info() Info { return Info{Targets: []string{s.target.String()}, Length: s.duration} }
+func (s *steady) info() Info {
+	return Info{
+		Targets: []string{s.target.String()}, Length: s.duration, Authorized: authorized(s.header, s.target), Host: s.header.Get("Host"),
+	}
+}
 
 // run makes the load until its duration is over, or ctx ends.
 func (s *steady) run(ctx context.Context) (outcome, error) {

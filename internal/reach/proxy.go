@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,10 @@ func (r *Reach) proxy(req *http.Request, p Place, s *corev1.Service) (*http.Resp
 	if req.Header.Get("Authorization") != "" {
 		return nil, refuse(req, &Error{Service: p.Service, Message: "it is asked with credentials, and the proxy of the API server takes those " +
 			"for its own and passes none on; use --reach port-forward"})
+	}
+	if host, _, _ := strings.Cut(req.Host, ":"); host != "" && host != req.URL.Hostname() {
+		return nil, refuse(req, &Error{Service: p.Service, Message: "it is asked for the host " + strconv.Quote(host) + ", and the proxy of the API " +
+			"server passes no Host header on; use --reach port-forward"})
 	}
 	to, err := r.proxied(req, p)
 	if err != nil {

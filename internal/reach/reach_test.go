@@ -266,3 +266,26 @@ func TestAnswersAreRememberedForAWhile(t *testing.T) {
 		t.Errorf("a minute later asked %d times for the Service and %d times for its pods, want twice each", s, e)
 	}
 }
+
+func TestTheProxyOfTheAPIServerRefusesAnotherHost(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.serve("shop", "web", says("x"))
+	for mode, want := range map[Mode]string{
+		PortForward:  "",
+		ServiceProxy: `Service "shop/web": it is asked for the host "app.example.com", and the proxy of the API server passes no Host header on; use --reach port-forward`,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://web.shop/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "app.example.com"
+		resp, err := c.client(c.reach(mode)).Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
