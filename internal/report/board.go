@@ -107,6 +107,10 @@ func (b Board) index(v BoardView) boardIndex {
 		} else {
 			finished = append(finished, s)
 		}
+		earlier := s.earlier()
+		for at := range earlier {
+			finished = append(finished, &earlier[at])
+		}
 	}
 	slices.SortStableFunc(i.Waiting, func(x, y boardRow) int { return strings.Compare(x.Name, y.Name) })
 	slices.SortStableFunc(running, func(x, y *Standing) int {
@@ -127,9 +131,16 @@ func (b Board) list(all []*Standing, page int, address func(int) string) boardLi
 	if l.Page < l.Pages {
 		l.Further = address(l.Page + 1)
 	}
-	from := (l.Page - 1) * boardRows
+	from, seen := (l.Page-1)*boardRows, map[string]int{}
 	for _, s := range all[from:min(from+boardRows, len(all))] {
-		l.Rows = append(l.Rows, b.row(s, ""))
+		row := b.row(s, "")
+		if !s.unfinished() {
+			row.ID = "h" + row.ID // an earlier rollout may be in the same page as a running one
+		}
+		if seen[row.ID]++; seen[row.ID] > 1 {
+			row.ID += fmt.Sprintf(".%d", seen[row.ID])
+		}
+		l.Rows = append(l.Rows, row)
 	}
 	return l
 }

@@ -22,8 +22,9 @@ type boardRollout struct {
 	Charts    []*chart
 	History   []boardEntry
 	Decisions []boardDecision
-	Distrust  string // why the decisions are not to be trusted
-	Command   string // that shows the same in a terminal
+	Earlier   []boardRow // rollouts of the same canary
+	Distrust  string     // why the decisions are not to be trusted
+	Command   string     // that shows the same in a terminal
 }
 
 type boardEntry struct {
@@ -72,6 +73,9 @@ func (b Board) rollout(namespace, canary string) boardRollout {
 	}
 	for i := len(s.Decisions.Decisions) - 1; i >= 0; i-- {
 		out.Decisions = append(out.Decisions, b.decision(&s.Decisions.Decisions[i]))
+	}
+	for _, e := range s.earlier() {
+		out.Earlier = append(out.Earlier, b.row(&e, "../../"))
 	}
 	if err := approval.Verify(s.Decisions); err != nil {
 		out.Distrust = Clean(err.Error())

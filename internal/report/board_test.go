@@ -41,12 +41,19 @@ func boards() map[string]report.Board {
 	suspended := stands("search", at(1))
 	suspended.Record.Status.Suspended, suspended.Record.Status.Until = noon.Add(-time.Hour), noon.Add(5*time.Hour)
 	suspended.Record.Status.Gate = "confirm-promotion"
+	often := stands("often", at(2))
+	for i, phase := range []rollout.Phase{rollout.Failed, rollout.Succeeded} {
+		often.Record.Past = append(often.Record.Past, rollout.Ended{
+			ID: "r-0", Image: oldImage, Revision: fmt.Sprintf("rev-%d", i), RunURL: "https://github.com/shop/web/actions/runs/6", Phase: phase,
+			Reason: rollout.Reason{Code: rollout.CheckFailed, Detail: "request-duration 600ms is above 500ms"}, Updated: noon.Add(time.Duration(i-5) * time.Hour),
+		})
+	}
 	damaged := report.Standing{Canary: "broken", Namespace: "shop", Problem: "the record.json of the ConfigMap \"penstock-broken\" is damaged"}
 	board := func(all ...report.Standing) report.Board {
 		return report.Board{Standings: all, Now: noon.Add(10 * time.Second)}
 	}
 	return map[string]report.Board{
-		"empty": board(), "running": board(running), "waiting": board(waiting), "suspended": board(suspended), "damaged": board(damaged),
+		"empty": board(), "running": board(running), "waiting": board(waiting), "suspended": board(suspended), "damaged": board(damaged), "often": board(often),
 		"failed": board(stands("podinfo", rolledBack())), "promoted": board(stands("podinfo", promoted())),
 		"all":     board(running, waiting, suspended, damaged, stands("cart", rolledBack()), stands("mail", promoted())),
 		"unknown": {Problems: []string{"The rollouts of the namespace shop cannot be read: forbidden"}, Now: noon},
@@ -94,6 +101,7 @@ func TestBoardSaysWhatPeopleAskIt(t *testing.T) {
 		"waiting":   {"1 waiting", "2 of owners", "/canary approve r1-2-k3v9q2ab", "2026-03-04 13:03 UTC, in 59m50s", "1 more approval", `href="https://github.com/shop/web/pull/12"`},
 		"suspended": {"was suspended 60m ago", "confirm-promotion"},
 		"damaged":   {"Unreadable", "is damaged"},
+		"often":     {"1 running", "2 in the history", "rev-0", "rev-1", "request-duration 600ms is above 500ms", "4h ago", "5h ago"},
 		"failed":    {"✗</span> Failed", "request-success-rate 94.2% is below 99%", "7d9f8c"},
 		"promoted":  {"✓</span> Succeeded"},
 	} {
@@ -103,6 +111,15 @@ func TestBoardSaysWhatPeopleAskIt(t *testing.T) {
 				t.Errorf("%s: the page lacks %q:\n%s", name, part, text)
 			}
 		}
+	}
+}
+
+func TestEarlierRolloutsAreDescribed(t *testing.T) {
+	t.Parallel()
+	text := report.Look{Width: 100}.Describe(boards()["often"].Standings[0], noon)
+	_, text, _ = strings.Cut(text, "Earlier rollouts:\n")
+	if newest, oldest := strings.Index(text, "rev-1"), strings.Index(text, "rev-0"); newest < 0 || oldest < newest {
+		t.Errorf("want rev-1 and then rev-0:\n%s", text)
 	}
 }
 
@@ -120,7 +137,7 @@ func many(n int) report.Board {
 	return b
 }
 
-var rolloutLink = regexp.MustCompile(`<a id="ar-[^"]*" href="rollouts/shop/(app-\d+)"`)
+var rolloutLink = regexp.MustCompile(`<a id="ah?r-[^"]*" href="rollouts/shop/(app-\d+)"`)
 
 func TestEveryOfManyRolloutsIsOnOnePage(t *testing.T) {
 	t.Parallel()
@@ -183,6 +200,7 @@ func hostileBoard() report.Board {
 	for i := range r.History {
 		r.History[i].Phase, r.History[i].Reason = rollout.Progressing, text
 	}
+	r.Past = []rollout.Ended{{ID: text, Image: text, Revision: text, RunURL: "javascript:alert(7)", Phase: rollout.Failed, Reason: rollout.Reason{Detail: text}}}
 	s.Gate = &report.Gate{Name: text, Command: text, Who: text, Until: noon}
 	s.Notice = &approval.Notice{Path: text, Gate: approval.Gate{Source: approval.Source{Platform: approval.GitLab, Change: 3}}}
 	s.Decisions = approval.Log{Head: text, Decisions: []approval.Decision{

@@ -27,6 +27,7 @@ func (l Look) Describe(s Standing, now time.Time) string {
 	}
 	add(l.describeHistory(&s, now))
 	add(l.describeDecisions(&s, now))
+	add(l.describeEarlier(&s, now))
 	return seal(strings.Split(strings.Join(blocks, "\n\n"), "\n"))
 }
 
@@ -151,6 +152,15 @@ func (l Look) describeDecisions(s *Standing, now time.Time) string {
 		text += "  " + l.paint(bad, "NOT TO BE TRUSTED: ") + l.text(err.Error()) + "\n"
 	}
 	return text
+}
+
+func (l Look) describeEarlier(s *Standing, now time.Time) string {
+	rows := [][]string{{"AGE", "STATUS", "REVISION", "IMAGE", "REASON"}}
+	for _, e := range s.earlier() {
+		r := &e.Record
+		rows = append(rows, []string{age(r.Updated, now), e.state(), orNone(r.Status.Revision), orNone(r.Image), l.text(e.reason())})
+	}
+	return section("Earlier rollouts", rows, 0)
 }
 
 // section writes rows under a title, or nothing when there is only the row of headers.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -31,6 +32,18 @@ type Standing struct {
 	Lacks     []string     `json:"lacks,omitempty"`       // what that gate still lacks, in words
 
 	Notice *approval.Notice `json:"-"` // by which operators speak to the run; nil when it listens to nobody
+}
+
+// earlier are the rollouts that the record remembers from before its own, as they ended, the newest first.
+func (s *Standing) earlier() []Standing {
+	var out []Standing
+	for _, e := range slices.Backward(s.Record.Past) {
+		out = append(out, Standing{Canary: s.Canary, Namespace: s.Namespace, Run: Unattended, Record: rollout.Record{
+			ID: e.ID, Image: e.Image, Commit: e.Commit, RunURL: e.RunURL, Started: e.Started, Updated: e.Updated,
+			Status: rollout.Status{Phase: e.Phase, Halted: e.Halted, Reason: e.Reason, Revision: e.Revision},
+		}})
+	}
+	return out
 }
 
 // Attendance says whether a run is at work.

@@ -32,6 +32,36 @@ type Record struct {
 	Updated time.Time `json:"updated,omitzero"`
 	Status  Status    `json:"status"`
 	History []Entry   `json:"history,omitempty"` // oldest first; the oldest are dropped
+	Past    []Ended   `json:"past,omitempty"`    // the rollouts before this one, oldest first; the oldest are dropped
+}
+
+// pastLimit is how many rollouts before its own a record remembers.
+const pastLimit = 20
+
+// Ended is what is remembered of a rollout that is over once the record is another one's.
+type Ended struct {
+	ID       string    `json:"id"`
+	Image    string    `json:"image,omitempty"`
+	Revision string    `json:"revision,omitempty"`
+	Commit   string    `json:"commit,omitempty"`
+	RunURL   string    `json:"runURL,omitempty"`
+	Phase    Phase     `json:"phase"` // a terminal one
+	Halted   bool      `json:"halted,omitempty"`
+	Reason   Reason    `json:"reason,omitzero"`
+	Started  time.Time `json:"started,omitzero"`
+	Updated  time.Time `json:"updated,omitzero"` // when it ended
+}
+
+// Follow remembers the rollout of the record before this one, if that is over, and what that one remembers.
+func (r *Record) Follow(old Record) {
+	r.Past = slices.Clone(old.Past)
+	if st := &old.Status; st.Phase.Terminal() {
+		r.Past = append(r.Past, Ended{
+			ID: old.ID, Image: old.Image, Revision: st.Revision, Commit: old.Commit, RunURL: old.RunURL,
+			Phase: st.Phase, Halted: st.Halted, Reason: st.Reason, Started: old.Started, Updated: old.Updated,
+		})
+	}
+	r.Past = r.Past[max(0, len(r.Past)-pastLimit):]
 }
 
 // Append adds an entry to the history and drops the oldest beyond the limit, and the samples of those that are not new any

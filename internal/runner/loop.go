@@ -45,9 +45,10 @@ func (l *loop) begin(ctx context.Context) error {
 	l.record = l.Record
 	l.record.Epoch, _ = l.Fence.Fence()
 	l.record.Started, l.record.Status = l.clock.Now(), old.Status
+	l.record.Follow(old)
 	l.st, l.saved = rollout.BeginUnder(&l.Spec, old.Status, l.clock.Now()), old.Status
 	if p := old.Status.Phase; l.Ending && over(p) || l.Spec.Uninstall && p == rollout.Terminated {
-		l.st = old.Status
+		l.st, l.record.Past = old.Status, old.Past // it is the same rollout
 	}
 	if unfinished(old.Status.Phase) {
 		l.record.History = old.History

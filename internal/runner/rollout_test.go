@@ -188,6 +188,32 @@ func TestARunStartsWithItsOwnHistory(t *testing.T) {
 	})
 }
 
+func TestARunRemembersTheRolloutsBeforeIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := initialised(t)
+		failing := w.newProcess()
+		failing.answer = func(int) rollout.Verdict { return rollout.Fail }
+		must(t, newRun(failing, "v2"), rollout.RolledBack)
+		must(t, newRun(w.newProcess(), "v2"), rollout.Promoted)
+		must(t, newRun(w.newProcess(), ""), rollout.Unchanged)
+		result := must(t, newRun(w.newProcess(), "v3"), rollout.Promoted)
+		var past []string
+		for _, e := range result.Record.Past {
+			past = append(past, e.Revision+" "+string(e.Phase)+" "+string(e.Reason.Code))
+		}
+		if diff := cmp.Diff([]string{"v2 Failed CheckFailed", "v2 Succeeded AllPassed"}, past); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		for range 12 {
+			must(t, newRun(w.newProcess(), "v4"), rollout.Promoted)
+			result = must(t, newRun(w.newProcess(), "v5"), rollout.Promoted)
+		}
+		if past := result.Record.Past; len(past) != 20 || past[19].Revision != "v4" || past[18].Revision != "v5" {
+			t.Errorf("it remembers %d, want the newest 20: %+v", len(past), past)
+		}
+	})
+}
+
 func TestANewerImageMeetsAnUnfinishedRollout(t *testing.T) {
 	tests := map[string]struct {
 		until  rollout.Phase // the older run dies here

@@ -66,6 +66,10 @@ func displayed() []report.Standing {
 	}
 	failed := ended("cart", rollout.Failed, rollout.CheckFailed, "request-success-rate 94.2% is below 99%")
 	failed.Record.Status.Failed = 5
+	failed.Record.Past = []rollout.Ended{{
+		ID: "r-0", Revision: "5c6b7d", Image: "ghcr.io/acme/cart:6.0.0", Phase: rollout.Succeeded, Reason: rollout.Reason{Code: rollout.AllPassed},
+		RunURL: "https://github.com/shop/web/actions/runs/6", Updated: time.Now().Add(-72 * time.Hour),
+	}}
 	hostile := ended("a-name-that-is-as-long-as-the-names-of-some-things-are-in-real-clusters", rollout.Succeeded, rollout.AllPassed, "")
 	hostile.Record.Image, hostile.Record.Status.Revision, hostile.Record.Commit, hostile.Problem = hostileText, hostileText, hostileText, hostileText
 	damaged := report.Standing{Canary: "broken", Namespace: "shop", Run: report.Unattended, Problem: `the record.json of the ConfigMap "penstock-broken" is damaged`}

@@ -21,7 +21,7 @@ const (
 	pageAgain     = 2 * time.Second  // after which a browser connects again
 )
 
-// listener is one connection that waits for changes of a view.
+// pageListener is one connection that waits for changes of a view.
 type pageListener struct {
 	page    *Page
 	w       http.ResponseWriter
