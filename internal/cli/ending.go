@@ -41,7 +41,7 @@ func (e *ending) leave(record *rollout.Record, expired bool, now time.Time) stri
 	switch {
 	case record.Status.Phase == "":
 		return "there was no rollout"
-	case record.Status.Over() && e.holder != record.ID: // else its run has saved the end, and may not have carried it out
+	case record.Status.Over() && e.holder == "": // else a run has saved the end, and may not have carried it out
 		return "the rollout is over: " + string(record.Status.Phase)
 	case !expired && mine != "" && record.ID != mine:
 		return "the rollout belongs to another run, " + record.ID

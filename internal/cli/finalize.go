@@ -131,7 +131,7 @@ func (a *App) endingsKept(ctx context.Context, in *finalizeInputs, of ending, na
 			e := of
 			e.canary, e.problem = nameOnly(s.Namespace, s.Canary), errors.New(s.Problem)
 			all = append(all, &e)
-		case !s.Record.Status.Over(), s.Holder == s.Record.ID: // a run that still holds the lease has saved the end, and may not have carried it out
+		case !s.Record.Status.Over(), s.Holder != "": // whoever still has the lease may not have carried out the end
 			all = append(all, of.byKept(client, s.Namespace, s.Canary, &s.Record))
 		}
 	}

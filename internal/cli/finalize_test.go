@@ -7,11 +7,11 @@ import (
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
 
-// A rollout whose end was saved is over, unless its run still has the lease: then nobody knows whether it was carried out.
-func TestAnEndThatItsRunHasNotLetGoOfIsFinished(t *testing.T) {
+// A rollout whose end was saved is over when the lease was given back. Else nobody knows whether that was carried out.
+func TestAnEndIsFinishedUnlessTheLeaseWasGivenBack(t *testing.T) {
 	t.Parallel()
 	for _, phase := range []rollout.Phase{rollout.Initialized, rollout.Succeeded, rollout.Failed, rollout.Terminated} {
-		for holder, over := range map[string]bool{"": true, "somebody else": true, "run": false} {
+		for holder, over := range map[string]bool{"": true, "somebody else": false, "run": false} {
 			e := &ending{bulletin: &bulletin{}, holder: holder}
 			record := &rollout.Record{ID: "run", Status: rollout.Status{Phase: phase}}
 			if why := e.leave(record, false, time.Now()); (why != "") != over {

@@ -143,9 +143,9 @@ func (w *Watchdog) ended(c *watched, version string, err error) {
 
 func (c *watched) jobOver() bool { return c.over != "" && c.over == c.holder }
 
-// carriedOut reports whether there is nothing left to do: a run that has saved the end of its rollout and still holds the
-// lease may have died before it carried that out.
-func (c *watched) carriedOut() bool { return c.record.Status.Over() && c.holder != c.record.ID }
+// carriedOut reports whether there is nothing left to do: whoever has the lease still may have died before it carried out
+// the end that was saved.
+func (c *watched) carriedOut() bool { return c.record.Status.Over() && c.holder == "" }
 
 // due is when the rollout is abandoned; zero is never.
 func (c *watched) due() time.Time {
