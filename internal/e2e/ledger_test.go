@@ -153,6 +153,9 @@ func (s *scenario) alive(holder string) bool {
 	if holder == "" {
 		return false
 	}
+	if holder == "thief" {
+		return false
+	}
 	for _, t := range s.taps {
 		if t.who() == holder {
 			return !t.dead()

@@ -31,7 +31,13 @@ type scenario struct {
 // may be made to its spec before it is written to its file.
 func newScenario(t testing.TB, provider string, change ...func(spec map[string]any)) *scenario {
 	t.Helper()
-	s := &scenario{Namespace: cluster.Namespace(t), t: t, provider: provider, prometheus: NewPrometheus(t)}
+	return newScenarioOn(t, cluster, provider, change...)
+}
+
+// newScenarioOn is newScenario on a control plane of its own.
+func newScenarioOn(t *testing.T, on *Cluster, provider string, change ...func(spec map[string]any)) *scenario {
+	t.Helper()
+	s := &scenario{Namespace: on.Namespace(t), t: t, provider: provider, prometheus: NewPrometheus(t)}
 	analysis := map[string]any{
 		"interval": "1s", "threshold": 2,
 		"metrics": []any{

@@ -35,6 +35,7 @@ const (
 // A tap sees what one penstock process changes, and can befall each of its changes.
 type tap struct {
 	proxy *Proxy
+	env   []string // of the process, beside what all have
 
 	mu      sync.Mutex
 	run     *Run
@@ -52,15 +53,27 @@ type tap struct {
 // before it reaches the API server, and when it is answered but the process has not heard of it.
 func (s *scenario) tapped(strike func(t *tap, c *change, after bool), args ...string) *tap {
 	s.t.Helper()
-	t := &tap{proxy: s.Proxy(), started: make(chan struct{})}
+	t := s.tap()
 	if strike != nil {
 		t.strike = func(c *change, after bool) { strike(t, c, after) }
 	}
+	t.start(s, args...)
+	return t
+}
+
+// tap prepares a proxy for one process, which start then starts.
+func (s *scenario) tap() *tap {
+	s.t.Helper()
+	t := &tap{proxy: s.Proxy(), started: make(chan struct{})}
 	t.proxy.Inject(t.judge)
 	s.taps = append(s.taps, t)
-	t.run = s.Penstock(append(args, "--kubeconfig", t.proxy.Kubeconfig)...)
-	close(t.started)
 	return t
+}
+
+func (t *tap) start(s *scenario, args ...string) {
+	s.t.Helper()
+	t.run = s.PenstockWith(t.env, append(args, "--kubeconfig", t.proxy.Kubeconfig)...)
+	close(t.started)
 }
 
 // kill ends the process with SIGKILL and waits until it is gone.
