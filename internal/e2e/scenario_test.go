@@ -35,7 +35,7 @@ func newScenario(t testing.TB, provider string, change ...func(spec map[string]a
 }
 
 // newScenarioOn is newScenario on a control plane of its own.
-func newScenarioOn(t *testing.T, on *Cluster, provider string, change ...func(spec map[string]any)) *scenario {
+func newScenarioOn(t testing.TB, on *Cluster, provider string, change ...func(spec map[string]any)) *scenario {
 	t.Helper()
 	s := &scenario{Namespace: on.Namespace(t), t: t, provider: provider, prometheus: NewPrometheus(t)}
 	analysis := map[string]any{
