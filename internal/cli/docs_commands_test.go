@@ -15,7 +15,7 @@ import (
 )
 
 // foreign are the programs of others that a document may call.
-var foreign = []string{"cd", "curl", "docker", "gh", "git", "glab", "helm", "kubectl", "tee"}
+var foreign = []string{"cd", "curl", "docker", "gh", "git", "glab", "helm", "kubectl", "tee", "apt-get"}
 
 // shellCommands returns the commands of a block of shell, each as its words. It knows quotes, comments, continued lines,
 // pipes, lists and redirections, which is all that a document should need.
