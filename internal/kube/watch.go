@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,21 +60,65 @@ func (c *Client) lister(
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			tweak(&o)
+			ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, errSilent)
+			defer cancel()
 			list, err := objects.List(ctx, o)
 			if err != nil {
+				err = because(ctx, err)
 				failed(err)
 			}
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			tweak(&o)
-			w, err := objects.Watch(ctx, o)
+			w, err := answered(ctx, func(ctx context.Context) (watch.Interface, error) { return objects.Watch(ctx, o) })
 			if err != nil {
 				failed(err)
 			}
 			return w, err
 		},
 	}
+}
+
+// errSilent is why a list or a watch is given up that the API server has not begun to answer.
+var errSilent = fmt.Errorf("no answer for %s", requestTimeout)
+
+// because is the cause of the end of a context, where that is why a request has failed.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// answered opens a watch, whose answer must begin within requestTimeout. One that an API server on its way out has taken and
+// never answers would leave the run blind, although all other requests go through again.
+func answered(ctx context.Context, open func(context.Context) (watch.Interface, error)) (watch.Interface, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(requestTimeout, func() { cancel(errSilent) })
+	w, err := open(ctx)
+	timer.Stop()
+	if err == nil && ctx.Err() == nil {
+		return &openWatch{Interface: w, end: cancel}, nil
+	}
+	err = because(ctx, err)
+	if w != nil {
+		w.Stop()
+	}
+	cancel(nil)
+	return nil, err
+}
+
+// openWatch is a watch with the context that it lives in.
+type openWatch struct {
+	watch.Interface
+	end context.CancelCauseFunc
+}
+
+// Stop ends the watch and its context.
+func (w *openWatch) Stop() {
+	w.Interface.Stop()
+	w.end(nil)
 }
 
 // objectFeed is where a reflector of one object writes.

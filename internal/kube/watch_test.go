@@ -151,6 +151,26 @@ func TestAfterAnOutageTheWatchesAreOpenedAgainAndNothingIsMissed(t *testing.T) {
 	}
 }
 
+// What an API server has taken and never answers, it does not answer after the outage either.
+func TestAWatchThatIsNeverAnsweredIsOpenedAnew(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		w := f.world()
+		revision := f.initialise(w)
+		f.api.Intercept(func(r rehearsal.APIRequest) rehearsal.APIFault {
+			return rehearsal.APIFault{Hang: r.Verb == "watch" || r.Verb == "list"}
+		})
+		pass(12 * time.Minute) // by then the server has ended every watch
+		f.api.Intercept(nil)
+		f.edit(deploymentGVR, "podinfo", func(o map[string]any) {
+			_ = unstructured.SetNestedField(o, "two", "spec", "template", "metadata", "annotations", "note")
+		})
+		pass(requestTimeout + 10*time.Second)
+		if o := f.observe(w); o.Target.Revision == revision {
+			t.Error("the change of the target was missed")
+		}
+	})
+}
+
 func TestAChangeWakesWhoeverWaits(t *testing.T) {
 	inCluster(t, func(f *fixture) {
 		w := f.world()
