@@ -152,10 +152,14 @@ func TestBrowserNeedsNoJavaScript(t *testing.T) {
 
 func TestBrowserFindsThePageFitForEverybody(t *testing.T) {
 	t.Parallel()
+	script := os.Getenv("PENSTOCK_AXE")
+	if script == "" {
+		t.Skip("PENSTOCK_AXE names no axe-core; .ci/browser does")
+	}
 	b, p, address := browserAndPage(t)
-	axe, err := os.ReadFile(os.Getenv("PENSTOCK_AXE"))
+	axe, err := os.ReadFile(script)
 	if err != nil {
-		t.Fatalf("axe-core, which .ci/browser names: %v", err)
+		t.Fatalf("axe-core: %v", err)
 	}
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int{1280, 320} {
