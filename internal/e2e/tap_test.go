@@ -93,6 +93,13 @@ func (t *tap) dead() bool {
 	}
 }
 
+// suffer has every request judged from now on, those that are no changes included.
+func (t *tap) suffer(weather func(*http.Request) Fault) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.weather = weather
+}
+
 // all returns the changes so far.
 func (t *tap) all() []change {
 	t.mu.Lock()
