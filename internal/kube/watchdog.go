@@ -121,13 +121,14 @@ func (w *Watchdog) dispatch(ctx context.Context, end func(context.Context, Aband
 			c.busy = true
 			x := Abandoned{Namespace: key[0], Canary: key[1], Record: *c.record}
 			x.Lease = Unrenewed{Version: c.leaseVersion, Since: c.leaseSince, Over: c.jobOver()}
-			w.work.Go(func() { w.ended(c, c.recordVersion, end(ctx, x)) })
+			version := c.recordVersion
+			w.work.Go(func() { w.ended(c, version, end(ctx, x)) })
 		}
 	}
 	return next
 }
 
-// ended takes note of how the end of a rollout went. Its argument is as it was when that began.
+// ended takes note of how the end of a rollout went. The version is that of the record when it began.
 func (w *Watchdog) ended(c *watched, version string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
