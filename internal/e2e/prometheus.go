@@ -48,8 +48,9 @@ func Hang() Answer { return Answer{hang: true} }
 
 // A Query is one that the scripted Prometheus was asked.
 type Query struct {
-	At   time.Time
-	Text string
+	At     time.Time
+	Text   string
+	Answer Answer
 }
 
 type script struct {
@@ -65,6 +66,7 @@ type Prometheus struct {
 	mu      sync.Mutex
 	scripts []script
 	queries []Query
+	mood    func(Answer) Answer
 }
 
 // NewPrometheus starts a scripted Prometheus. Until told otherwise everything is fine: a success rate of 100 percent,
@@ -96,6 +98,13 @@ func (p *Prometheus) Script(part string, answers ...Answer) {
 	p.scripts = append(p.scripts, script{part: part, answers: answers})
 }
 
+// Mood changes every answer from now on. It is called for one query at a time.
+func (p *Prometheus) Mood(mood func(Answer) Answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mood = mood
+}
+
 // Queries returns all queries so far, in the order of their arrival.
 func (p *Prometheus) Queries() []Query {
 	p.mu.Lock()
@@ -106,7 +115,15 @@ func (p *Prometheus) Queries() []Query {
 func (p *Prometheus) next(query string) Answer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.queries = append(p.queries, Query{At: time.Now(), Text: query})
+	answer := p.scripted(query)
+	if p.mood != nil {
+		answer = p.mood(answer)
+	}
+	p.queries = append(p.queries, Query{At: time.Now(), Text: query, Answer: answer})
+	return answer
+}
+
+func (p *Prometheus) scripted(query string) Answer {
 	for i := len(p.scripts) - 1; i >= 0; i-- {
 		s := &p.scripts[i]
 		if !strings.Contains(query, s.part) || len(s.answers) == 0 {
