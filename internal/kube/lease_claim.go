@@ -36,12 +36,7 @@ type Claim struct {
 type Unrenewed struct {
 	Version string    // the resourceVersion
 	Since   time.Time // by the clock of this process
-	Over    bool      // the forge says that the holder's job is over; see overGrace
 }
-
-// overGrace is how long a lease must have stood still before it is taken from a holder whose job is over, by the word of
-// the forge. A living holder renews its lease every retryPeriod, and gives up when it finds it in other hands.
-const overGrace = retryPeriod + time.Second
 
 // ErrHeld means that another run holds the lease and goes on renewing it.
 var ErrHeld = errors.New("another run is at work")
@@ -104,7 +99,7 @@ func (l *Lease) take(ctx context.Context) bool {
 	if l.read(ctx) != nil || l.seen == nil && l.readFloor(ctx) != nil {
 		return false
 	}
-	free := l.seen == nil || time.Since(l.since) >= leaseDuration || l.before.Over && l.known() && time.Since(l.since) >= overGrace
+	free := l.seen == nil || time.Since(l.since) >= leaseDuration
 	switch l.heldBy() {
 	case "": // released; for the run that has asked for it, if that comes
 		free = free || !l.promised()
@@ -113,9 +108,6 @@ func (l *Lease) take(ctx context.Context) bool {
 	}
 	return free && l.write(ctx) == nil
 }
-
-// known reports whether the lease is still the one that was watched before the claim.
-func (l *Lease) known() bool { return l.seen != nil && l.seen.ResourceVersion == l.before.Version }
 
 // readFloor reads the epoch that the record has. Somebody may have deleted the lease to get rid of a stuck run: the next
 // one must not begin below what was written already.
@@ -132,11 +124,7 @@ func (l *Lease) pause() time.Duration {
 	if l.seen == nil {
 		return renewRetry
 	}
-	lasts := leaseDuration
-	if l.before.Over && l.known() {
-		lasts = overGrace
-	}
-	return max(min(retryPeriod, time.Until(l.since.Add(lasts))), renewRetry/10)
+	return max(min(retryPeriod, time.Until(l.since.Add(leaseDuration))), renewRetry/10)
 }
 
 // claim does what a claim asks for while the lease is somebody else's.
@@ -180,7 +168,7 @@ func (l *Lease) promised() bool {
 // may be wrong, so an old time alone does not make it dead: take waits and sees.
 func (l *Lease) alive() bool {
 	renewed := l.seen.Spec.RenewTime
-	fresh := renewed != nil && time.Since(renewed.Time).Abs() < leaseDuration && !(l.before.Over && l.known())
+	fresh := renewed != nil && time.Since(renewed.Time).Abs() < leaseDuration
 	return l.heldBy() != "" && (fresh || l.renews)
 }
 

@@ -56,7 +56,6 @@ type watched struct {
 	leaseVersion string // empty when there is none
 	leaseSince   time.Time
 	holder       string // empty: it was released
-	over         string // the holder whose job is over, by the word of the forge
 
 	busy    bool   // it is being ended
 	settled string // version of the record for which there is nothing more to do
@@ -120,7 +119,7 @@ func (w *Watchdog) dispatch(ctx context.Context, end func(context.Context, Aband
 		default:
 			c.busy = true
 			x := Abandoned{Namespace: key[0], Canary: key[1], Record: *c.record}
-			x.Lease = Unrenewed{Version: c.leaseVersion, Since: c.leaseSince, Over: c.jobOver()}
+			x.Lease = Unrenewed{Version: c.leaseVersion, Since: c.leaseSince}
 			version := c.recordVersion
 			w.work.Go(func() { w.ended(c, version, end(ctx, x)) })
 		}
@@ -142,8 +141,6 @@ func (w *Watchdog) ended(c *watched, version string, err error) {
 	w.signal()
 }
 
-func (c *watched) jobOver() bool { return c.over != "" && c.over == c.holder }
-
 // carriedOut reports whether there is nothing left to do: whoever has the lease still may have died before it carried out
 // the end that was saved.
 func (c *watched) carriedOut() bool { return c.record.Status.Over() && c.holder == "" }
@@ -158,8 +155,6 @@ func (c *watched) due() time.Time {
 	switch {
 	case !st.Suspended.IsZero() && st.Until.IsZero():
 		return time.Time{} // it was held, for a person
-	case c.jobOver():
-		due = c.leaseSince.Add(overGrace)
 	case c.holder == "" && !st.Suspended.IsZero():
 		due = st.Until
 	case c.holder == "": // whoever has let it go may be about to hand it on, or its post step to take it up
@@ -176,22 +171,6 @@ func latest(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// JobOver tells that the jobs of some runs are over, by the word of the forge: they are not waited for as long as others. It
-// returns how many unfinished rollouts that are. What a living run holds stays its own, since it goes on renewing its lease.
-func (w *Watchdog) JobOver(of func(*rollout.Record) bool) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	count := 0
-	for _, c := range w.canaries {
-		if c.record != nil && !c.record.Status.Over() && of(c.record) {
-			count++
-			c.over = c.record.ID
-		}
-	}
-	w.signal()
-	return count
 }
 
 func (w *Watchdog) signal() {

@@ -193,45 +193,6 @@ func TestOfTwoWatchdogsOneClaimsTheLease(t *testing.T) {
 	})
 }
 
-func TestARunWhoseJobIsOverIsNotWaitedForAsLong(t *testing.T) {
-	inCluster(t, func(f *fixture) {
-		one := f.acquire("one", time.Minute)
-		f.recorded("one", 1, halfway)
-		var took time.Duration
-		dog := f.watchdog(func(x Abandoned) error {
-			start := time.Now()
-			two, err := Acquire(f.ctx, f.client, f.canary, Claim{ID: "dog", Limit: time.Minute, Busy: Fail, Unrenewed: x.Lease})
-			if err != nil {
-				return err
-			}
-			took = time.Since(start)
-			f.recorded("dog", 2, rollout.Status{Phase: rollout.Failed})
-			two.Release()
-			return nil
-		})
-		pass(time.Second)
-		over := func(r *rollout.Record) bool { return r.ID == "one" }
-		if n := dog.JobOver(over); n != 1 {
-			t.Errorf("%d rollouts are known", n)
-		}
-		pass(time.Minute) // the forge is wrong: it goes on renewing
-		if n := dog.count(); n != 0 {
-			t.Fatalf("a living run lost its lease %d times", n)
-		}
-		f.fenced(one, 1, true)
-		f.kill(one)
-		killed := time.Now()
-		pass(time.Minute)
-		if n := dog.count(); n != 1 || took > time.Second || dog.at[0].Sub(killed) > overGrace+time.Second {
-			t.Errorf("it was found %d times, %s after its death, and claimed after %s more", n, dog.at[0].Sub(killed), took)
-		}
-		if n := dog.JobOver(over); n != 0 {
-			t.Errorf("%d rollouts are unfinished", n)
-		}
-		dog.stop()
-	})
-}
-
 // Nothing but watches tells a watchdog, and what it could not end it tries again ever less often.
 func TestAWatchdogTriesAgainAndMakesNoRequestsMeanwhile(t *testing.T) {
 	inCluster(t, func(f *fixture) {

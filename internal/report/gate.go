@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 	"time"
 
@@ -29,7 +28,7 @@ func GateOf(n *approval.Notice, v *approval.Verdict) *Gate {
 	line := func(verb approval.Verb) string {
 		return strings.Join([]string{cmp.Or(strings.TrimSpace(n.Prefix), approval.DefaultPrefix), string(verb), n.Gate.Target().String()}, " ")
 	}
-	g := &Gate{Who: whoMay(&n.Policy)}
+	g := &Gate{Who: n.Policy.Who()}
 	switch {
 	case n.Gate.Change == 0:
 		return nil
@@ -50,23 +49,6 @@ func GateOf(n *approval.Notice, v *approval.Verdict) *Gate {
 	}
 	g.Others = g.Others[max(0, len(g.Others)-votesShown):]
 	return g
-}
-
-// whoMay says who may approve, in words.
-func whoMay(p *approval.Policy) string {
-	var groups []string
-	for _, g := range p.Groups {
-		var of []string
-		if n := len(g.Users); n > 0 {
-			of = append(of, fmt.Sprintf("%d named people", n))
-		}
-		of = append(of, g.Teams...)
-		if g.MinRole > approval.RoleNone {
-			of = append(of, "everybody with the role "+g.MinRole.String())
-		}
-		groups = append(groups, fmt.Sprintf("%d of %s (%s)", g.Count, g.Name, strings.Join(of, ", ")))
-	}
-	return strings.Join(groups, " and ")
 }
 
 // gate says what waits for a person, what it has and lacks, and the line to copy.
