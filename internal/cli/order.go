@@ -46,6 +46,10 @@ func (a *App) order(in *runInputs, args []string, b *bulletin) (*order, error) {
 	}
 	o.people, err = in.approvalInputs.people(&o.policy, b)
 	check(err)
+	_, err = in.reachInputs.parse()
+	check(err)
+	_, err = in.ofJob(a.Getenv)
+	check(err)
 	o.set, err = a.read(in.Files)
 	check(err)
 	if len(args) > 0 {

@@ -15,11 +15,19 @@ type reachInputs struct {
 
 // mode returns the way to the Services of a cluster. It is never auto.
 func (in *reachInputs) mode(client *kube.Client, getenv func(string) string) (reach.Mode, error) {
-	mode, err := reach.ParseMode(in.Reach)
+	mode, err := in.parse()
 	if err != nil {
-		return "", badInput(fmt.Errorf("reach: %w", err))
+		return "", badInput(err)
 	}
 	return mode.For(inCluster(client, getenv)), nil
+}
+
+func (in *reachInputs) parse() (reach.Mode, error) {
+	mode, err := reach.ParseMode(in.Reach)
+	if err != nil {
+		return "", fmt.Errorf("reach: %w", err)
+	}
+	return mode, nil
 }
 
 // inCluster reports whether the run is in the very cluster that it talks to: a runner in one cluster may well deploy to
