@@ -160,7 +160,7 @@ func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult,
 
 // one tries a check once, and says whether an Error is worth another try.
 func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	ctx, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	source, err := a.source(ctx, k)
 	if err != nil {

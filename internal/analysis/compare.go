@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
@@ -56,7 +57,7 @@ func (a *Analyst) probeBoth(ctx context.Context, k *ask, now time.Time) (rollout
 // foresee warns when the primary, which has all of the traffic now, has too few samples to be compared with. A primary that
 // has just been made has few as well, so that this is no failure yet.
 func (a *Analyst) foresee(ctx context.Context, k *ask, r rollout.CheckResult, now time.Time) rollout.CheckResult {
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	ctx, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	source, err := a.source(ctx, k)
 	if err != nil {

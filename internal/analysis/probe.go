@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
@@ -25,7 +26,7 @@ func (a *Analyst) Probe(ctx context.Context, now time.Time) []rollout.CheckResul
 }
 
 func (a *Analyst) probe(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
-	asked, cancel := context.WithTimeout(ctx, a.Timeout)
+	asked, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	source, err := a.source(asked, k)
 	if err != nil {
@@ -36,7 +37,7 @@ func (a *Analyst) probe(ctx context.Context, k *ask, now time.Time) (rollout.Che
 	if result.Verdict != rollout.NoData {
 		return result, !answer.Lasting
 	}
-	inquired, cancel := context.WithTimeout(ctx, a.Timeout)
+	inquired, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	missing, note := (&inquiry{Analyst: a, ask: k, source: source, now: now}).missing(inquired)
 	switch {

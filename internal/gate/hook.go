@@ -97,7 +97,7 @@ func (c *Caller) ask(ctx context.Context, h *hook, payload []byte) (rollout.Verd
 
 // send makes one request.
 func (h *hook) send(ctx context.Context, payload []byte) try {
-	ctx, cancel := context.WithTimeout(ctx, h.EffectiveTimeout())
+	ctx, cancel := httpx.WithTimeout(ctx, h.EffectiveTimeout())
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url.String(), bytes.NewReader(payload))
 	if err != nil {

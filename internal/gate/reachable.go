@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"github.com/penstock-dev/penstock/internal/httpx"
 )
 
 // Reached says whether a webhook's server answers.
@@ -32,7 +34,7 @@ func (c *Caller) Reach(ctx context.Context) []Reached {
 }
 
 func (h *hook) reach(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.EffectiveTimeout())
+	ctx, cancel := httpx.WithTimeout(ctx, h.EffectiveTimeout())
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodOptions, h.url.String(), http.NoBody)
 	if err != nil {

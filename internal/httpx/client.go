@@ -112,15 +112,36 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Response, error) {
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
+// limitKey is where WithTimeout keeps what it was given.
+type limitKey struct{}
+
+// limit is a deadline, and the time that there was when it was set.
+type limit struct {
+	at  time.Time
+	was time.Duration
+}
+
+// WithTimeout is context.WithTimeout, and remembers the timeout, so that an error can name the number that people know
+// and not what a busy machine left of it.
+func WithTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	at := time.Now().Add(timeout)
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(at) {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(context.WithValue(ctx, limitKey{}, limit{at: at, was: timeout}), at)
+}
+
 // Within returns how much time a request that starts now has: the timeout, or less if ctx ends before.
 func Within(ctx context.Context, timeout time.Duration) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return timeout
 	}
+	if set, ok := ctx.Value(limitKey{}).(limit); ok && set.at.Equal(deadline) {
+		return min(timeout, set.was)
+	}
 	left := time.Until(deadline)
-	// A deadline that was set just now is a moment short of the round number that people know.
-	if left > timeout-timeout/20 {
+	if left >= timeout {
 		return timeout
 	}
 	left = time.Duration(math.Ceil(float64(left)/float64(time.Millisecond))) * time.Millisecond

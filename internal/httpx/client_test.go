@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,7 +127,7 @@ func TestASlowServerIsAnErrorThatSaysHowLongItHad(t *testing.T) {
 	if err == nil || err.Error() != s.URL+": no answer within 20ms" || !httpx.IsTransient(err) {
 		t.Errorf("timeout of the client: got %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	ctx, cancel := httpx.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
 	_, err = httpx.New(httpx.Options{}).Do(ctx, get(t, s.URL))
 	if err == nil || err.Error() != s.URL+": no answer within 30ms" || !httpx.IsTransient(err) {
@@ -248,4 +249,29 @@ func TestAnotherWayTakesThePlaceOfTheTransport(t *testing.T) {
 		}
 		client.CloseIdle()
 	}
+}
+
+// What a busy machine has left of a timeout is no number that anybody set; a deadline that comes before it is.
+func TestATimeoutKeepsTheNumberThatWasSet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := httpx.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		time.Sleep(20 * time.Second)
+		for timeout, want := range map[time.Duration]time.Duration{2 * time.Minute: time.Minute, 10 * time.Second: 10 * time.Second} {
+			if got := httpx.Within(ctx, timeout); got != want {
+				t.Errorf("within %v of a minute: %v, want %v", timeout, got, want)
+			}
+		}
+		inner, stop := httpx.WithTimeout(ctx, time.Hour) // the outer one ends first
+		defer stop()
+		if got := httpx.Within(inner, time.Hour); got != time.Minute {
+			t.Errorf("a longer one inside: %v, want 1m0s", got)
+		}
+		short, end := context.WithTimeout(ctx, 30*time.Second)
+		defer end()
+		if got := httpx.Within(short, time.Hour); got != 30*time.Second {
+			t.Errorf("a deadline of another's: %v, want 30s", got)
+		}
+	})
 }

@@ -114,7 +114,7 @@ func (s *smoke) run(ctx context.Context) (outcome, error) {
 
 // try asks once.
 func (s *smoke) try(ctx context.Context) outcome {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := httpx.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, s.method, s.url.String(), bytes.NewReader([]byte(s.body)))
 	if err != nil {
