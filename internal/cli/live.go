@@ -222,14 +222,14 @@ func (f liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 func (f liveModel) View() tea.View {
-	if f.last == nil {
-		return tea.NewView("")
+	text := ""
+	if f.last != nil {
+		s := *f.last
+		if now := f.now(); now.After(s.Now) {
+			s.Now = now // counts down; what was decided stays as it was
+		}
+		text = f.look.Live(s)
 	}
-	s := *f.last
-	if now := f.now(); now.After(s.Now) {
-		s.Now = now // counts down; what was decided stays as it was
-	}
-	text := f.look.Live(s)
 	v := tea.NewView(text)
 	v.DisableBracketedPasteMode = true // nobody reads what is pasted
 	// The cursor stays visible on the empty row below the frame: what is typed lands there, and a process that is killed

@@ -48,6 +48,15 @@ func TestPlainWritesOneLinePerDecision(t *testing.T) {
 	}
 }
 
+// A frame that is drawn before there is a snapshot sets the terminal up like every other.
+func TestTheEmptyFrameAsksTheTerminalForNothing(t *testing.T) {
+	t.Parallel()
+	empty := liveModel{look: report.Look{Width: 60, Height: 24}, now: still}.View()
+	if !empty.DisableBracketedPasteMode || empty.Cursor == nil || empty.Content != "" {
+		t.Errorf("got %+v", empty)
+	}
+}
+
 func TestLiveLeavesItsLastFrameAndTheCursor(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
