@@ -80,6 +80,17 @@ func (a *API) selected(s apiSelection) []*unstructured.Unstructured {
 	return found
 }
 
+// peek returns what the store has under the name of an object, or nil. It is the store's own: nobody may change it.
+func (a *API) peek(object *unstructured.Unstructured) *unstructured.Unstructured {
+	k, err := a.kindFor(object)
+	if err != nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.objects[apiKey{gvr: k.GVR(), namespace: object.GetNamespace(), name: object.GetName()}]
+}
+
 // kindOf looks up a served kind.
 func (a *API) kindOf(gvr schema.GroupVersionResource) (*apiKind, error) {
 	a.mu.Lock()

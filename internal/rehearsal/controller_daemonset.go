@@ -137,5 +137,5 @@ func (c *Controllers) syncDaemonSetStatus(d *appsv1.DaemonSet, hash string, want
 	status.NumberUnavailable = max(wanted-status.NumberAvailable, 0)
 	d.Status = status
 	// A lost race is repaired in the next round.
-	_ = write(d, c.api.UpdateStatus)
+	_ = c.writeStatus(d)
 }

@@ -50,7 +50,7 @@ func (c *Controllers) syncPod(of types.NamespacedName, template *corev1.PodTempl
 	}
 	pod.Status = memory.status(pod)
 	// A pod that has gone meanwhile needs no status.
-	_ = write(pod, c.api.UpdateStatus)
+	_ = c.writeStatus(pod)
 	return memory
 }
 

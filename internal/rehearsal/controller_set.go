@@ -36,7 +36,7 @@ func (c *Controllers) syncSet(d *appsv1.Deployment, set *appsv1.ReplicaSet) {
 	}
 	set.Status = status
 	// A lost race is repaired in the next round.
-	_ = write(set, c.api.UpdateStatus)
+	_ = c.writeStatus(set)
 }
 
 // available says whether a pod has been ready for long enough, and asks to be woken when it will have been.

@@ -50,7 +50,7 @@ func (c *Controllers) syncDeploymentStatus(d *appsv1.Deployment, created bool) {
 		c.judgeProgress(d, before, progressNow{hash: hash, set: name, created: created})
 	}
 	// A lost race is repaired in the next round.
-	_ = write(d, c.api.UpdateStatus)
+	_ = c.writeStatus(d)
 }
 
 // number copies the revision of the newest ReplicaSet to the Deployment.

@@ -1,6 +1,9 @@
 package rehearsal
 
 import (
+	"maps"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,6 +20,7 @@ func typedAll[T any](a *API, gvr schema.GroupVersionResource, owner types.UID) [
 		if owner != "" && !owned(object, owner) {
 			continue
 		}
+		object = withoutManagers(object)
 		typed := new(T)
 		// What the store holds has been read as this type before; it cannot fail.
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed) == nil {
@@ -39,6 +43,32 @@ func write(object runtime.Object, store func(*unstructured.Unstructured, string)
 		return nil
 	}
 	return err
+}
+
+// writeStatus stores the status of an object, and its annotations, when they are not what the store has. Most rounds change
+// nothing, and to find that out the API's own way costs more than all else that a round does.
+func (c *Controllers) writeStatus(object runtime.Object) error {
+	return write(object, func(next *unstructured.Unstructured, manager string) (*unstructured.Unstructured, error) {
+		if live := c.api.peek(next); live != nil && equality.Semantic.DeepEqual(live.Object["status"], next.Object["status"]) &&
+			equality.Semantic.DeepEqual(live.GetAnnotations(), next.GetAnnotations()) {
+			return live, nil
+		}
+		return c.api.UpdateStatus(next, manager)
+	})
+}
+
+// withoutManagers is an object without its managed fields, which no controller reads and which cost the most to convert.
+// All else is shared. The API takes an object that has none for one that leaves them alone.
+func withoutManagers(object *unstructured.Unstructured) *unstructured.Unstructured {
+	metadata, ok := object.Object["metadata"].(map[string]any)
+	if !ok {
+		return object
+	}
+	slim := maps.Clone(object.Object)
+	metadata = maps.Clone(metadata)
+	delete(metadata, "managedFields")
+	slim["metadata"] = metadata
+	return &unstructured.Unstructured{Object: slim}
 }
 
 // ownedBy is the reference of a dependent to the object that controls it.
