@@ -118,7 +118,7 @@ func (tr traffic) stored(t *testing.T) (storage.Storage, time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := teststorage.New(t)
+	db := teststorage.New(t, small)
 	t.Cleanup(func() { _ = db.Close() })
 	s := &scraped{totals: map[string]float64{}, series: map[string]labels.Labels{}, old: map[string]bool{}}
 	requests := map[metric.Served]float64{}

@@ -12,16 +12,20 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/util/teststorage"
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/metric"
 )
 
+// small is a database for the few series of a test.
+func small(o *tsdb.Options) { o.StripeSize, o.EnableExemplarStorage = 64, false }
+
 // stored makes a database of series that have a sample each.
 func stored(t *testing.T, at time.Time, series ...labels.Labels) storage.Storage {
 	t.Helper()
-	db := teststorage.New(t)
+	db := teststorage.New(t, small)
 	t.Cleanup(func() { _ = db.Close() })
 	app := db.Appender(t.Context())
 	for _, l := range series {

@@ -288,10 +288,23 @@ func (s *sim) sleep(wake time.Time) {
 	s.now = next
 }
 
+// simNote is a decision as it was made. It is put into words only when a rollout breaks an invariant.
+type simNote struct {
+	at       time.Time
+	from, to Status
+	reason   Reason
+	outcome  Outcome
+}
+
+func (n *simNote) String() string {
+	return fmt.Sprintf("%s %s step %d weight %d failed %d -> %s step %d weight %d: %s (%d)",
+		n.at.Format("15:04:05.000"), n.from.Phase, n.from.Step, n.from.Weight, n.from.Failed, n.to.Phase, n.to.Step,
+		n.to.Weight, n.reason, n.outcome)
+}
+
 func (s *sim) note(st *Status, d *Decision) {
-	s.trace = append(s.trace, fmt.Sprintf("%s %s step %d weight %d failed %d -> %s step %d weight %d: %s (%d)",
-		s.now.Format("15:04:05.000"), st.Phase, st.Step, st.Weight, d.Next.Failed, d.Next.Phase, d.Next.Step,
-		d.Next.Weight, d.Reason, d.Outcome))
+	s.trace[s.noted%len(s.trace)] = simNote{at: s.now, from: *st, to: d.Next, reason: d.Reason, outcome: d.Outcome}
+	s.noted++
 }
 
 func TestSimulatedRolloutsKeepTheInvariants(t *testing.T) {
@@ -331,8 +344,8 @@ func simulate(t *testing.T, from, to uint64) map[Phase]int {
 	for seed := from; seed < to; seed++ {
 		s := newSim(seed, rules[:])
 		if problems := s.run(); len(problems) > 0 {
-			for _, line := range s.trace[max(0, len(s.trace)-25):] {
-				t.Log(line)
+			for i := max(0, s.noted-len(s.trace)); i < s.noted; i++ {
+				t.Log(s.trace[i%len(s.trace)].String())
 			}
 			t.Fatalf("seed %d, spec %+v: %v", seed, s.spec, problems)
 		}

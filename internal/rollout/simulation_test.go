@@ -60,7 +60,8 @@ type sim struct {
 	started  string          // the revision that was allowed to begin
 	analysed map[string]bool // revisions that may be on the primary
 	problems []string
-	trace    []string
+	trace    [25]simNote // the last ones
+	noted    int
 }
 
 func newSim(seed uint64, list []rule) *sim {

@@ -116,7 +116,7 @@ func (s scenario) render(t *testing.T, want rollout.Route) []*unstructured.Unstr
 		copies = append(copies, o.DeepCopy())
 		scribble(o.Object)
 	}
-	if diff := cmp.Diff(before, s.live); diff != "" {
+	if diff := differs(before, s.live); diff != "" {
 		t.Fatalf("%s: the live objects were modified, or are a part of what was rendered:\n%s", s.dir, diff)
 	}
 	return copies
