@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -65,6 +67,10 @@ func FindView(ctx context.Context, c *Client, cn *canary.Canary) (*View, error) 
 	configs, _ := known.(map[string]any)
 	for key := range configs {
 		v.shown[key] = true
+	}
+	if status, _, _ := unstructured.NestedMap(live.Object, "status"); status != nil {
+		// What cannot be read is written anew.
+		_ = runtime.DefaultUnstructuredConverter.FromUnstructured(status, &v.last)
 	}
 	return v, nil
 }
@@ -189,6 +195,7 @@ func (v *View) Write(ctx context.Context, s canary.Status) error {
 	if v.tracked != nil {
 		s.TrackedConfigs = v.tracked()
 	}
+	keepTimes(&s, &v.last)
 	if sameStatus(&s, &v.last) {
 		return nil
 	}
@@ -234,6 +241,27 @@ func (v *View) patch(s *canary.Status) ([]byte, error) {
 		}
 	}
 	return json.Marshal(map[string]any{"status": status})
+}
+
+// keepTimes leaves the times of a transition as they were while what is shown has not changed: a rollback begins in a phase
+// that Flagger does not have, and shows as the one before.
+func keepTimes(next, last *canary.Status) {
+	if next.Phase != last.Phase || next.LastAppliedSpec != last.LastAppliedSpec || last.LastTransitionTime.IsZero() {
+		return
+	}
+	next.LastTransitionTime = last.LastTransitionTime
+	next.Conditions = slices.Clone(next.Conditions)
+	for i := range next.Conditions {
+		c := &next.Conditions[i]
+		for _, old := range last.Conditions {
+			if old.Type == c.Type && old.Status == c.Status && old.Reason == c.Reason && !old.LastTransitionTime.IsZero() {
+				c.LastTransitionTime = old.LastTransitionTime
+				if old.Message == c.Message {
+					c.LastUpdateTime = old.LastUpdateTime
+				}
+			}
+		}
+	}
 }
 
 func sameStatus(a, b *canary.Status) bool {

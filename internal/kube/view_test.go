@@ -193,6 +193,40 @@ func TestTheStatusIsWrittenWhenItChangesAndOnlyThen(t *testing.T) {
 	})
 }
 
+// A rollback begins in a phase that people do not see: what they see has not changed, whoever shows it.
+func TestTheTimeOfATransitionMovesWithWhatIsShown(t *testing.T) {
+	withFlagger(t, func(f *fixture) {
+		f.createCanary()
+		begun := time.Unix(1_764_000_000, 0).UTC()
+		write := func(v *View, st rollout.Status, want time.Time) {
+			t.Helper()
+			if err := v.Write(f.ctx, Status(&rollout.Spec{}, &st, ofPodinfo())); err != nil {
+				t.Fatal(err)
+			}
+			live := f.get(canaryGVR, "podinfo").Object
+			moved, _, _ := unstructured.NestedString(live, "status", "lastTransitionTime")
+			conditions, _, _ := unstructured.NestedSlice(live, "status", "conditions")
+			condition := conditions[0].(map[string]any)["lastTransitionTime"]
+			if said := want.Format(time.RFC3339); moved != said || condition != said {
+				t.Errorf("%s: status %q, condition %q, want %q", st.Phase, moved, condition, said)
+			}
+		}
+		v := f.view()
+		st := rollout.Status{Phase: rollout.Progressing, Since: begun, Weight: 20, Revision: "v2", Promoted: "v1"}
+		write(v, st, begun)
+		st.Phase, st.Since, st.Weight = rollout.RollingBack, begun.Add(time.Minute), 0
+		write(v, st, begun)
+		st.Since = begun.Add(2 * time.Minute)
+		write(f.view(), st, begun) // of another process
+		st.Phase = rollout.Failed
+		write(v, st, st.Since)
+		st.Phase, st.Since = rollout.Progressing, begun.Add(time.Hour)
+		write(v, st, st.Since)
+		st.Revision, st.Since = "v3", begun.Add(2*time.Hour)
+		write(v, st, st.Since)
+	})
+}
+
 func TestAStatusThatCouldNotBeWrittenIsWrittenWithTheNext(t *testing.T) {
 	withFlagger(t, func(f *fixture) {
 		f.createCanary()
