@@ -79,11 +79,20 @@ func unseen(in input) (Decision, bool) {
 		return Decision{}, false
 	}
 	if p := &in.obs.Primary; p.Exists && (p.Serving || !in.obs.Target.Ready) {
-		next := Status{Phase: Initializing, Promoted: p.Revision, Revision: p.Revision}
+		next := Status{Phase: Initializing, Promoted: p.Revision, Revision: p.Revision, Weight: in.left()}
 		return in.to(next, Adopted, ""), true
 	}
-	next := Status{Phase: Initializing, Revision: in.obs.Target.Revision, Promoted: in.obs.Target.Revision}
+	next := Status{Phase: Initializing, Revision: in.obs.Target.Revision, Promoted: in.obs.Target.Revision, Weight: in.left()}
 	return in.to(next, FirstRun, ""), true
+}
+
+// left is what the canary has of the traffic when nothing has been decided yet: all of it, where a promotion was halted
+// whose primary broke. It stays until the primary is ready, and is shown until then.
+func (in input) left() Weight {
+	if r := &in.obs.Route; r.Known && r.Managed {
+		return r.Canary
+	}
+	return 0
 }
 
 func initialising(in input) (Decision, bool) {
@@ -110,7 +119,7 @@ func initialising(in input) (Decision, bool) {
 		return in.hold(PrimaryNotReady, p.Message), true
 	case !in.st.Routed:
 		next := *in.st
-		next.Routed = true
+		next.Routed, next.Weight = true, 0
 		return in.to(next, PrimaryReady, ""), true
 	case !in.routed():
 		return in.hold(in.unrouted()), true
@@ -125,8 +134,12 @@ func initialising(in input) (Decision, bool) {
 	return d, true
 }
 
-// fail ends a rollout that never had traffic, or has none any more.
+// fail ends a rollout that never had traffic, or has none any more. One that was found with traffic which nothing else can
+// take is halted.
 func (in input) fail(next Status, code Code, detail string) (Decision, bool) {
+	if next.Weight > 0 && !next.Routed {
+		return in.halt(next, code, detail)
+	}
 	next.Phase, next.Window, next.Lost, next.Gate = Failed, noTime, false, ""
 	d := in.to(next, code, detail)
 	d.Outcome = RolledBack

@@ -79,6 +79,19 @@ func TestRules(t *testing.T) {
 			Status{}, seen(0, 0),
 			want{phase: Initializing, code: Adopted},
 		},
+		"traffic that the canary was left with is said until the primary can take it": {
+			Status{}, seen(100, 0, func(o *Observation) { o.Primary = of(down, "old") }),
+			want{phase: Initializing, weight: 100, code: FirstRun},
+		},
+		"the primary takes what the canary was left with": {
+			Status{Phase: Initializing, Revision: "old", Promoted: "old", Weight: 100, Moved: noon}, seen(100, time.Second),
+			want{phase: Initializing, code: PrimaryReady},
+		},
+		"a primary that stays broken leaves the traffic where it is, and that is no rollback": {
+			Status{Phase: Initializing, Revision: "old", Promoted: "old", Weight: 100, Moved: noon},
+			seen(100, time.Minute, func(o *Observation) { o.Primary, o.Target = of(down, "old"), of(up, "old") }),
+			want{phase: Failed, weight: 100, code: PrimaryNotReady, outcome: Halted},
+		},
 		"the first primary gets the traffic only when it is ready": {
 			Status{Phase: Initializing, Revision: "old", Promoted: "old", Moved: noon},
 			seen(0, time.Second, func(o *Observation) { o.Primary, o.Target = of(down, "old"), of(up, "old") }),
