@@ -95,12 +95,16 @@ func (v *validator) url(path, value string, secret bool) {
 	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
 		return
 	}
+	hint := ""
+	if err != nil && strings.Contains(err.Error(), "invalid port") {
+		hint = "; a port is a number, and one of a Service by its name is written before the host: _NAME._tcp.SERVICE.NAMESPACE"
+	}
 	if secret {
-		v.bad(path, masked, "this is not an http:// or https:// URL (the value is not shown, it may be a secret)")
+		v.bad(path, masked, "this is not an http:// or https:// URL (the value is not shown, it may be a secret)"+hint)
 		return
 	}
 	value = shownURL(value)
-	v.bad(path, value, fmt.Sprintf("%q is not an http:// or https:// URL", value))
+	v.bad(path, value, fmt.Sprintf("%q is not an http:// or https:// URL%s", value, hint))
 }
 
 // name reports a text that is not empty and not a name that Kubernetes allows for most objects.

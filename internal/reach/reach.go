@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -30,6 +29,7 @@ type Reach struct {
 	tunnels *tunnels
 	api     *api
 	direct  net.Dialer
+	names   resolver // of ports, in the cluster
 	locals  locals
 }
 
@@ -46,7 +46,7 @@ func New(c Config) (*Reach, error) {
 	}
 	mode := c.Mode.For(c.InCluster)
 	if mode == Direct {
-		return &Reach{mode: mode}, nil
+		return &Reach{mode: mode, direct: dialer(), names: net.DefaultResolver}, nil
 	}
 	a, err := newAPI(c.Cluster)
 	if err != nil {
@@ -56,9 +56,11 @@ func New(c Config) (*Reach, error) {
 		mode: mode, api: a,
 		book:    &book{cluster: a, clock: c.Clock, known: map[Service]*entry{}},
 		tunnels: &tunnels{opener: &forwarder{config: c.Cluster, address: a.address}, open: map[podName]*tunnel{}},
-		direct:  net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second},
+		direct:  dialer(),
 	}, nil
 }
+
+func dialer() net.Dialer { return net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second} }
 
 // Mode returns how Services are reached; it is never Auto.
 func (r *Reach) Mode() Mode { return r.mode }
@@ -77,7 +79,7 @@ func (r *Reach) Close() {
 // belongs to it from then on.
 func (r *Reach) Transport(base *http.Transport) http.RoundTripper {
 	if r.mode == Direct {
-		return base
+		return r.directly(base)
 	}
 	inside := base.Clone()
 	inside.Proxy = nil // the proxy of the environment knows no Service
@@ -129,7 +131,7 @@ func (t *transport) external(req *http.Request, s *corev1.Service) *http.Request
 
 // named takes the name of a port out of the Host header, where no server expects it.
 func named(req *http.Request, p Place) *http.Request {
-	if _, err := strconv.Atoi(p.Port); err == nil || req.Host != "" && req.Host != req.URL.Host {
+	if !p.named() || req.Host != "" && req.Host != req.URL.Host {
 		return req
 	}
 	to := req.Clone(req.Context())
