@@ -11,6 +11,7 @@ import (
 )
 
 //go:generate go tool -modfile=tools/go.mod controller-gen crd:allowDangerousTypes=true,maxDescLen=0 paths=../canary output:crd:dir=crds
+//go:generate rm -f crds/flagger.app_comparisons.yaml
 
 // crds are the definitions that are generated from the types of internal/canary: numbers with a fraction, which thresholds
 // are, are what the generator calls dangerous.
