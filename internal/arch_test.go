@@ -41,6 +41,7 @@ var packages = map[string]kind{
 	"internal/notify":    codec,
 	"internal/trial":     codec,  // rollouts in virtual time, to measure the checks
 	"internal/analysis":  engine, // the shared engine of the metrics providers
+	"internal/cloud":     engine, // signs requests to AWS and Google
 	"internal/forge":     engine, // what GitHub and GitLab show of a rollout
 	"internal/kube":      engine,
 	"internal/gate":      engine, // webhooks: hooks and gates

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/api"
 	"k8s.io/utils/clock"
 
+	"github.com/penstock-dev/penstock/internal/cloud"
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/metric"
 	"github.com/penstock-dev/penstock/internal/rollout"
@@ -27,15 +28,16 @@ type Credentials func(ctx context.Context, ref metric.SecretRef) (metric.Credent
 // Config is what an Analyst is made of.
 type Config struct {
 	Checks      []metric.Check
-	Credentials Credentials   // needed when a check has a Secret
-	Clock       clock.Clock   // for the waits between retries; nil is the real one
-	Timeout     time.Duration // of one try of a check; 0 means DefaultTimeout
-	Interval    time.Duration // of the analysis: a check in error is tried again for half of it; 0 means one try
-	LoadHooks   bool          // hooks of the rollout make the traffic: a metric may not exist before
-	Version     string        // of penstock, for the User-Agent
-	Cluster     *Cluster      // where checks are asked that name no address; needed when there is one
-	Through     httpx.Through // the way to providers that the network does not lead to; nil for none
-	Run         *http.Client  // answers for the run itself, about the load that it makes; nil when it makes none
+	Credentials Credentials              // needed when a check has a Secret
+	Clock       clock.Clock              // for the waits between retries; nil is the real one
+	Timeout     time.Duration            // of one try of a check; 0 means DefaultTimeout
+	Interval    time.Duration            // of the analysis: a check in error is tried again for half of it; 0 means one try
+	LoadHooks   bool                     // hooks of the rollout make the traffic: a metric may not exist before
+	Version     string                   // of penstock, for the User-Agent
+	Cluster     *Cluster                 // where checks are asked that name no address; needed when there is one
+	Through     httpx.Through            // the way to providers that the network does not lead to; nil for none
+	Env         func(name string) string // environment of the run, for the account that it has in a cloud; nil is an empty one
+	Run         *http.Client             // answers for the run itself, about the load that it makes; nil when it makes none
 
 	// Revision is the name of the Revision that is analysed, where the queries ask for it. Nil where they do not.
 	Revision func() string
@@ -51,6 +53,7 @@ type Cluster struct {
 type Analyst struct {
 	Config
 	asks    []ask
+	signer  *cloud.Signer
 	clients map[bool]*httpx.Client // by whether certificates go unverified
 }
 
@@ -70,6 +73,7 @@ func New(c Config) (*Analyst, error) {
 		c.Clock = clock.RealClock{}
 	}
 	a := &Analyst{Config: c, clients: map[bool]*httpx.Client{}}
+	a.signer = &cloud.Signer{HTTP: a.shared(false).HTTP(), Env: c.Env}
 	for _, check := range c.Checks {
 		codec, err := metric.ProviderFor(check.Provider)
 		if err != nil {
@@ -112,13 +116,18 @@ func (a *Analyst) itself(address string) (api.Client, error) {
 	return api.NewClient(api.Config{Address: address, Client: a.Run})
 }
 
-func (a *Analyst) client(s metric.Source) (api.Client, error) {
-	shared, ok := a.clients[s.InsecureSkipVerify]
+// shared returns the one client for all servers whose certificates are verified, or go unverified.
+func (a *Analyst) shared(insecure bool) *httpx.Client {
+	shared, ok := a.clients[insecure]
 	if !ok {
-		shared = httpx.New(httpx.Options{Version: a.Version, Timeout: a.Timeout, InsecureSkipVerify: s.InsecureSkipVerify, Through: a.Through})
-		a.clients[s.InsecureSkipVerify] = shared
+		shared = httpx.New(httpx.Options{Version: a.Version, Timeout: a.Timeout, InsecureSkipVerify: insecure, Through: a.Through})
+		a.clients[insecure] = shared
 	}
-	client, err := api.NewClient(api.Config{Address: s.Address, Client: shared.HTTP()})
+	return shared
+}
+
+func (a *Analyst) client(s metric.Source) (api.Client, error) {
+	client, err := api.NewClient(api.Config{Address: s.Address, Client: a.shared(s.InsecureSkipVerify).HTTP()})
 	if err != nil {
 		return nil, errors.New("the provider's address is not a URL") // the cause would show the address, password included
 	}
@@ -209,6 +218,9 @@ func (a *Analyst) query(ctx context.Context, k *ask, s metric.Source, q metric.Q
 	}
 	if strings.HasPrefix(request.URL, "/") { // a path of the cluster's API, whose server may be below a path itself
 		request.URL = strings.TrimSuffix(a.Cluster.Address, "/") + request.URL
+	}
+	if err := a.signer.Sign(ctx, &request, a.Clock.Now()); err != nil {
+		return metric.Answer{Message: secrets(s, request).Hide(err.Error())}
 	}
 	return a.ask(ctx, &exchange{
 		ask: k, query: q, request: request, hide: secrets(s, request), within: httpx.Within(ctx, a.Timeout),

@@ -14,7 +14,7 @@ import (
 type concealer struct{ httpx.Secrets }
 
 // names are the keys of Secrets whose values are no secrets: they are shown where a message names them.
-var names = [...]string{"username", "org", "project", "newrelic_account_id", "aws_access_key_id"}
+var names = [...]string{"username", "org", "project", "newrelic_account_id", metric.AWSKeyID, metric.AWSRole}
 
 // secrets collects everything secret that a request holds.
 func secrets(s metric.Source, r metric.Request) concealer {
@@ -28,6 +28,7 @@ func secrets(s metric.Source, r metric.Request) concealer {
 		_, token, _ := strings.Cut(value, " ")
 		c.Add(token)
 	}
+	c.Add(r.Header["X-Amz-Security-Token"]...)
 	if u, err := url.Parse(s.Address); err == nil && u.User != nil {
 		password, _ := u.User.Password()
 		c.Add(password)

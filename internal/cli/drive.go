@@ -54,6 +54,7 @@ type drive struct {
 	commit     string                          // that the job is for
 	links      func(bool) []notify.Link        // what people can open of the run; whether it is over; nil is nothing
 	secrets    envSecrets                      // what the CI platform has in place of the cluster
+	env        func(string) string             // environment of the job; nil is an empty one
 	job        keptJob                         // that job; zero when there is none
 	mask       *masker                         // told of secrets; nil keeps them to itself
 	warn       func(error)                     // told of what goes wrong beside the rollout; nil keeps it to itself
@@ -335,7 +336,7 @@ func (d *drive) analyst(world *kube.World) (*analysis.Analyst, error) {
 	a, err := analysis.New(analysis.Config{
 		Checks: d.checks, Clock: d.clock, Version: d.version, Credentials: d.credentials, Interval: d.spec.Interval,
 		LoadHooks: d.spec.Hooked(canary.HookPreRollout) || d.spec.Hooked(canary.HookRollout), Revision: world.Revision,
-		Cluster: &analysis.Cluster{Address: address, Client: client}, Through: d.through, Run: d.itself(),
+		Cluster: &analysis.Cluster{Address: address, Client: client}, Through: d.through, Run: d.itself(), Env: d.env,
 	})
 	if err != nil {
 		return nil, badInput(err)

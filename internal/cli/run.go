@@ -177,7 +177,7 @@ func (a *App) drive(ctx context.Context, in *runInputs, client *kube.Client, set
 	}
 	return &drive{
 		plan: p, client: client, clock: clock.RealClock{}, scale: func(d time.Duration) time.Duration { return d },
-		busy: of.policy.busy, standing: of.policy.standing, images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, mask: a.masker(), secrets: secrets, way: way, loadShell: in.LoadShell,
+		busy: of.policy.busy, standing: of.policy.standing, images: of.images, version: a.Version, stop: a.Stop, warn: a.warner(c), approvals: of.people, mask: a.masker(), secrets: secrets, env: a.Getenv, way: way, loadShell: in.LoadShell,
 	}, nil
 }
 

@@ -18,7 +18,7 @@ var cloudwatch = Provider{
 
 var cloudwatchNeeds = Needs{
 	Example: "https://monitoring.eu-central-1.amazonaws.com", Address: "https://monitoring.amazonaws.com",
-	Keys: []string{"aws_access_key_id", "aws_secret_access_key"}, Region: true,
+	Region: true,
 }
 
 // awsRegion also keeps a region from becoming another host.
@@ -93,6 +93,9 @@ func cloudwatchRequest(s Source, q Query) (Request, error) {
 	if !awsRegion.MatchString(s.Region) {
 		return Request{}, fmt.Errorf("region %q is not a region such as eu-central-1", s.Region)
 	}
+	if err := awsLogin(s.Credentials); err != nil {
+		return Request{}, err
+	}
 	if s.Address == "" {
 		s.Address = "https://monitoring." + s.Region + ".amazonaws.com"
 		if strings.HasPrefix(s.Region, "cn-") {
@@ -113,10 +116,7 @@ func cloudwatchRequest(s Source, q Query) (Request, error) {
 	r.Method, r.URL, r.Body = "POST", u.String(), string(body)
 	r.Header["Content-Type"] = []string{"application/x-amz-json-1.0"}
 	r.Header["X-Amz-Target"] = []string{"GraniteServiceVersion20100801.GetMetricData"}
-	awsKey{
-		id: s.Credentials.get("aws_access_key_id"), secret: s.Credentials.get("aws_secret_access_key"),
-		session: s.Credentials.get("aws_session_token"), region: s.Region, service: "monitoring",
-	}.sign(&r, u, q.Now)
+	r.Sign.AWS = &AWS{Region: s.Region, Service: "monitoring", Login: s.Credentials}
 	return r, nil
 }
 

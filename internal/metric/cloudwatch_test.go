@@ -17,15 +17,22 @@ func TestCloudWatchRequests(t *testing.T) {
 	t.Parallel()
 	keys := metric.Credentials{"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "hunter2"}
 	session := metric.Credentials{"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "hunter2", "aws_session_token": "hunter3\n"}
+	of := func(c metric.Credentials) metric.Source { return metric.Source{Region: "eu-west-1", Credentials: c} }
 	requests(t, "cloudwatch", []question{
 		{"region", metric.Source{Region: "eu-central-1", Credentials: keys}, minutes(2, cloudwatchQuery)},
 		{"china", metric.Source{Region: "cn-north-1", Credentials: keys}, minutes(2, cloudwatchQuery)},
 		{"address-and-session", metric.Source{Region: "us-gov-west-1", Address: "https://vpce-1.monitoring.us-gov-west-1.vpce.amazonaws.com", Credentials: session}, minutes(2, cloudwatchQuery)},
+		{"no-secret", metric.Source{Region: "eu-central-1"}, minutes(2, cloudwatchQuery)},
+		{"role", metric.Source{Region: "eu-central-1", Credentials: metric.Credentials{metric.AWSRole: "arn:aws:iam::1:role/x", metric.AWSIdentity: "hunter2"}}, minutes(2, cloudwatchQuery)},
 	})
 	refuses(t, "cloudwatch", map[string]refusal{
-		"no region":   {metric.Source{Credentials: keys}, cloudwatchQuery, `region "" is not a region such as eu-central-1`},
-		"an odd host": {metric.Source{Region: "evil.example/", Credentials: keys}, cloudwatchQuery, `region "evil.example/" is not a region such as eu-central-1`},
-		"no Secret":   {metric.Source{Region: "eu-west-1"}, cloudwatchQuery, "the Secret lacks aws_access_key_id, aws_secret_access_key; it must have the keys aws_access_key_id, aws_secret_access_key"},
+		"no region":      {metric.Source{Credentials: keys}, cloudwatchQuery, `region "" is not a region such as eu-central-1`},
+		"an odd host":    {metric.Source{Region: "evil.example/", Credentials: keys}, cloudwatchQuery, `region "evil.example/" is not a region such as eu-central-1`},
+		"another Secret": {of(metric.Credentials{"token": "x"}), cloudwatchQuery, "the Secret lacks aws_access_key_id, aws_secret_access_key; it must have them or aws_role_arn"},
+		"half a key":     {of(metric.Credentials{metric.AWSKeyID: "x", metric.AWSRole: "r"}), cloudwatchQuery, "the Secret lacks aws_secret_access_key; it must have the keys aws_access_key_id, aws_secret_access_key"},
+		"no role":        {of(metric.Credentials{metric.AWSIdentity: "x"}), cloudwatchQuery, "the Secret has aws_web_identity_token without aws_role_arn, the role that it is for"},
+		"two of them": {of(metric.Credentials{metric.AWSIdentity: "x", metric.AWSRole: "r", metric.AWSKeyID: "x", metric.AWSSecret: "x"}), cloudwatchQuery,
+			"the Secret has both aws_web_identity_token and keys; one of them says who asks"},
 	})
 	lints(t, "cloudwatch", map[string]string{
 		cloudwatchQuery: "",

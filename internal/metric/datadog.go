@@ -22,8 +22,8 @@ func datadogRequest(s Source, q Query) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	r.Header["Dd-Api-Key"] = []string{s.Credentials.get("datadog_api_key")}
-	r.Header["Dd-Application-Key"] = []string{s.Credentials.get("datadog_application_key")}
+	r.Header["Dd-Api-Key"] = []string{s.Credentials.Get("datadog_api_key")}
+	r.Header["Dd-Application-Key"] = []string{s.Credentials.Get("datadog_application_key")}
 	u = u.JoinPath("api", "v1", "query")
 	ask(u, url.Values{
 		"query": {strings.TrimSpace(q.Text)},

@@ -29,7 +29,7 @@ func dynatraceRequest(s Source, q Query) (Request, error) {
 		return Request{}, fmt.Errorf("the window from %s to %s holds no whole minute; the metric's interval must be at least %s",
 			clock(q.from()), clock(q.Now), dynatraceNeeds.Least)
 	}
-	r.Header["Authorization"] = []string{"Api-Token " + s.Credentials.get("dynatrace_token")}
+	r.Header["Authorization"] = []string{"Api-Token " + s.Credentials.Get("dynatrace_token")}
 	u = u.JoinPath("api", "v2", "metrics", "query")
 	ask(u, url.Values{
 		"metricSelector": {strings.TrimSpace(q.Text)}, "resolution": {"Inf"},

@@ -29,7 +29,7 @@ func graphiteRequest(s Source, q Query) (Request, error) {
 		if err := login.need([]string{"username", "password"}); err != nil {
 			return Request{}, err
 		}
-		login = Credentials{"username": login.get("username"), "password": login.get("password")}
+		login = Credentials{"username": login.Get("username"), "password": login.Get("password")}
 	}
 	auth, err := authorization(login, u.User)
 	if err != nil {

@@ -22,8 +22,8 @@ func influxRequest(s Source, q Query) (Request, error) {
 		if err := s.Credentials.need([]string{"org", "token"}); err != nil {
 			return Request{}, err
 		}
-		r.Header["Authorization"] = []string{"Token " + s.Credentials.get("token")}
-		ask(u, url.Values{"org": {s.Credentials.get("org")}})
+		r.Header["Authorization"] = []string{"Token " + s.Credentials.Get("token")}
+		ask(u, url.Values{"org": {s.Credentials.Get("org")}})
 	}
 	// With now, range(start: -1m) is the window that is judged, whenever the query gets there.
 	body, err := json.Marshal(map[string]any{

@@ -21,7 +21,7 @@ func kubeCall(s Source, n Needs, path ...string) (*url.URL, Request, error) {
 		if err := s.Credentials.need([]string{"token"}); err != nil {
 			return nil, Request{}, err
 		}
-		r.Header["Authorization"] = []string{"Bearer " + s.Credentials.get("token")}
+		r.Header["Authorization"] = []string{"Bearer " + s.Credentials.Get("token")}
 	}
 	for i := range path {
 		path[i] = url.PathEscape(path[i])

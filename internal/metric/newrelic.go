@@ -23,8 +23,8 @@ func newrelicRequest(s Source, q Query) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	r.Header["X-Query-Key"] = []string{s.Credentials.get("newrelic_query_key")}
-	u = u.JoinPath("v1", "accounts", url.PathEscape(s.Credentials.get("newrelic_account_id")), "query")
+	r.Header["X-Query-Key"] = []string{s.Credentials.Get("newrelic_query_key")}
+	u = u.JoinPath("v1", "accounts", url.PathEscape(s.Credentials.Get("newrelic_account_id")), "query")
 	window := fmt.Sprintf("SINCE %d UNTIL %d", q.from().UnixMilli(), q.Now.UnixMilli())
 	ask(u, url.Values{"nrql": {strings.TrimSpace(q.Text) + " " + window}})
 	r.URL = u.String()

@@ -49,6 +49,12 @@ func written(r metric.Request) string {
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(r.Header[name], " | "))
 	}
+	switch {
+	case r.Sign.AWS != nil:
+		fmt.Fprintf(&b, "(signed for %s in %s with %q)\n", r.Sign.AWS.Service, r.Sign.AWS.Region, slices.Sorted(maps.Keys(r.Sign.AWS.Login)))
+	case r.Sign.Google != nil:
+		fmt.Fprintf(&b, "(with a token for %s or %s of %q)\n", r.Sign.Google.Audience, r.Sign.Google.Scope, r.Sign.Google.Account)
+	}
 	if r.Body != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.Body)
 	}

@@ -45,6 +45,7 @@ type Request struct {
 	URL    string
 	Header map[string][]string // canonical names
 	Body   string
+	Sign   Signature // what it lacks before it can be sent
 }
 
 // String returns the method and the URL without its query.

@@ -97,7 +97,7 @@ func call(s Source, n Needs) (*url.URL, Request, error) {
 func (c Credentials) need(keys []string) error {
 	var missing []string
 	for _, key := range keys {
-		if c.get(key) == "" {
+		if c.Get(key) == "" {
 			missing = append(missing, key)
 		}
 	}
@@ -106,9 +106,6 @@ func (c Credentials) need(keys []string) error {
 	}
 	return fmt.Errorf("the Secret lacks %s; it must have the keys %s", strings.Join(missing, ", "), strings.Join(keys, ", "))
 }
-
-// get returns an entry without the newline that an editor or echo leaves at its end.
-func (c Credentials) get(key string) string { return strings.TrimSpace(c[key]) }
 
 // ask adds values to those that the address already has.
 func ask(u *url.URL, values url.Values) {

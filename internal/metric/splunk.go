@@ -23,7 +23,7 @@ func splunkRequest(s Source, q Query) (Request, error) {
 		u.Host = "stream." + rest // programs have a host of their own; the users of Flagger give either
 	}
 	r.Method, r.Body = "POST", q.Text
-	r.Header["X-Sf-Token"] = []string{s.Credentials.get("sf_token_key")}
+	r.Header["X-Sf-Token"] = []string{s.Credentials.Get("sf_token_key")}
 	r.Header["Content-Type"] = []string{"text/plain"}
 	r.Header["Accept"] = []string{"text/event-stream"}
 	u = u.JoinPath("v2", "signalflow", "execute")

@@ -3,6 +3,7 @@ package metric
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -14,26 +15,33 @@ var stackdriver = Provider{Needs: stackdriverNeeds, Request: stackdriverRequest,
 
 var stackdriverNeeds = Needs{
 	Example: "https://monitoring.googleapis.com", Address: "https://monitoring.googleapis.com",
-	Keys: []string{"project", "serviceAccountKey"},
+	Keys: []string{"project"},
 }
+
+// The scope and the audience of Cloud Monitoring: https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/query
+const (
+	monitoringScope    = "https://www.googleapis.com/auth/monitoring.read"
+	monitoringAudience = "https://monitoring.googleapis.com/"
+)
 
 func stackdriverRequest(s Source, q Query) (Request, error) {
 	u, r, err := call(s, stackdriverNeeds)
 	if err != nil {
 		return Request{}, err
 	}
-	token, err := selfSigned(s.Credentials["serviceAccountKey"], "https://monitoring.googleapis.com/", q.Now)
-	if err != nil {
-		return Request{}, err
+	account := s.Credentials.Get("serviceAccountKey")
+	if account == "" && !ofGoogle(u) {
+		return Request{}, fmt.Errorf("address %q is not one of Google's, and the run's own token is sent to no other; "+
+			"put a serviceAccountKey into the Secret", u.Redacted())
 	}
 	body, err := json.Marshal(map[string]string{"query": q.Text})
 	if err != nil {
 		return Request{}, err
 	}
 	r.Method, r.Body = "POST", string(body)
-	r.Header["Authorization"] = []string{"Bearer " + token}
 	r.Header["Content-Type"] = []string{"application/json"}
-	r.URL = u.JoinPath("v3", "projects", url.PathEscape(s.Credentials.get("project")), "timeSeries:query").String()
+	r.Sign.Google = &Google{Scope: monitoringScope, Audience: monitoringAudience, Account: account}
+	r.URL = u.JoinPath("v3", "projects", url.PathEscape(s.Credentials.Get("project")), "timeSeries:query").String()
 	return r, nil
 }
 

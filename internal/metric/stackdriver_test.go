@@ -1,15 +1,6 @@
 package metric_test
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
-	"strings"
 	"testing"
 
 	"github.com/penstock-dev/penstock/internal/metric"
@@ -17,71 +8,20 @@ import (
 
 const mql = "fetch k8s_container\n| metric 'istio.io/service/server/request_count'\n| align delta(1m)\n| every 1m\n| within 1m\n| group_by [], [value: sum(value)]\n"
 
-// serviceAccount makes a key: one in the repository would be taken for a leak.
-func serviceAccount(t *testing.T) (*rsa.PrivateKey, metric.Credentials) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, err := json.Marshal(map[string]string{
-		"type": "service_account", "client_email": "ci@shop.iam.gserviceaccount.com", "private_key_id": "k1",
-		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, metric.Credentials{"project": "shop\n", "serviceAccountKey": string(account)}
-}
-
 func TestStackdriverRequests(t *testing.T) {
 	t.Parallel()
-	key, credentials := serviceAccount(t)
-	r, err := provider(t, "stackdriver").Request(metric.Source{Credentials: credentials}, minutes(1, mql))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := strings.TrimPrefix(r.Header["Authorization"][0], "Bearer ")
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		t.Fatal(token)
-	}
-	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, sum[:], signature); err != nil {
-		t.Error(err)
-	}
-	claims := ""
-	for _, part := range parts[:2] {
-		text, err := base64.RawURLEncoding.DecodeString(part)
-		if err != nil {
-			t.Fatal(err)
-		}
-		claims += string(text) + " "
-	}
-	r.Header["Authorization"] = []string{"Bearer " + claims + "signature"}
-	golden(t, "stackdriver/requests/service-account.golden", written(r))
-}
-
-func TestStackdriverRefusesWhatIsNoServiceAccount(t *testing.T) {
-	t.Parallel()
-	bad := "the Secret's serviceAccountKey is not the JSON of a service account's RSA key"
-	source := func(key string) metric.Source {
-		return metric.Source{Credentials: metric.Credentials{"project": "shop", "serviceAccountKey": key}}
-	}
+	run, account := metric.Credentials{"project": "shop\n"}, metric.Credentials{"project": "shop", "serviceAccountKey": "{}"}
+	requests(t, "stackdriver", []question{
+		{"service-account", metric.Source{Credentials: account}, minutes(1, mql)},
+		{"account-of-the-run", metric.Source{Credentials: run}, minutes(1, mql)},
+		{"address", metric.Source{Credentials: account, Address: "https://monitoring.example.com"}, minutes(1, mql)},
+	})
 	refuses(t, "stackdriver", map[string]refusal{
-		"no Secret":    {metric.Source{}, mql, "the Secret lacks project, serviceAccountKey; it must have the keys project, serviceAccountKey"},
-		"no JSON":      {source("hunter2"), mql, bad},
-		"no key":       {source(`{"client_email":"a"}`), mql, bad},
-		"another file": {source(`{"client_id":"a","client_secret":"hunter2","type":"authorized_user"}`), mql, bad},
-		"no RSA key":   {source(`{"client_email":"a","private_key":"-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n"}`), mql, bad},
+		"no Secret": {metric.Source{}, mql, "the Secret lacks project; it must have the keys project"},
+		"the run's token to a stranger": {metric.Source{Credentials: run, Address: "https://monitoring.googleapis.com.example.com"}, mql,
+			`address "https://monitoring.googleapis.com.example.com" is not one of Google's, and the run's own token is sent to no other; put a serviceAccountKey into the Secret`},
+		"the run's token in the clear": {metric.Source{Credentials: run, Address: "http://monitoring.googleapis.com"}, mql,
+			`address "http://monitoring.googleapis.com" is not one of Google's, and the run's own token is sent to no other; put a serviceAccountKey into the Secret`},
 	})
 	lints(t, "stackdriver", map[string]string{mql: "", "fetch a": "query: it has no window"})
 }
