@@ -145,11 +145,11 @@ func (a *Analyst) Close() {
 // that is judged. A check that ends in an Error is tried again for a while: see Config.Interval. Until then a provider
 // that does not answer costs its own check an Error and the others nothing but the wait.
 func (a *Analyst) Check(ctx context.Context, now time.Time) []rollout.CheckResult {
-	return a.each(ctx, func(k *ask) (rollout.CheckResult, bool) { return a.one(ctx, k, now) })
+	return a.each(ctx, func(k *ask) (rollout.CheckResult, again) { return a.one(ctx, k, now) })
 }
 
 // each makes all checks at once.
-func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult, bool)) []rollout.CheckResult {
+func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult, again)) []rollout.CheckResult {
 	results := make([]rollout.CheckResult, len(a.asks))
 	revision := ""
 	if a.Revision != nil {
@@ -160,7 +160,7 @@ func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult,
 		k := a.asks[i]
 		k.check = k.check.Of(revision)
 		all.Go(func() {
-			results[i] = a.patiently(ctx, func() (rollout.CheckResult, bool) { return try(&k) })
+			results[i] = a.patiently(ctx, func() (rollout.CheckResult, again) { return try(&k) })
 		})
 	}
 	all.Wait()
@@ -168,12 +168,12 @@ func (a *Analyst) each(ctx context.Context, try func(*ask) (rollout.CheckResult,
 }
 
 // one tries a check once, and says whether an Error is worth another try.
-func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
+func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, again) {
 	ctx, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	source, err := a.source(ctx, k)
 	if err != nil {
-		return metric.Judge(k.check, metric.Answer{Message: err.Error()}), true
+		return metric.Judge(k.check, metric.Answer{Message: err.Error()}), anyTime
 	}
 	if k.check.Versus != nil {
 		return a.versus(ctx, k, source, now)
@@ -185,7 +185,7 @@ func (a *Analyst) one(ctx context.Context, k *ask, now time.Time) (rollout.Check
 	}
 	answer := a.query(ctx, k, source, k.query(k.check.Query, now))
 	both.Wait()
-	return metric.Enough(k.check, metric.Judge(k.check, answer), count), !answer.Lasting && !count.Lasting
+	return metric.Enough(k.check, metric.Judge(k.check, answer), count), againAfter(answer, count)
 }
 
 func (k *ask) query(text string, now time.Time) metric.Query {
@@ -223,6 +223,6 @@ func (a *Analyst) query(ctx context.Context, k *ask, s metric.Source, q metric.Q
 		return metric.Answer{Message: secrets(s, request).Hide(err.Error())}
 	}
 	return a.ask(ctx, &exchange{
-		ask: k, query: q, request: request, hide: secrets(s, request), within: httpx.Within(ctx, a.Timeout),
+		ask: k, query: q, request: request, hide: secrets(s, request), clock: a.Clock, within: httpx.Within(ctx, a.Timeout),
 	})
 }

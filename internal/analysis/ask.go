@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"github.com/penstock-dev/penstock/internal/httpx"
 	"github.com/penstock-dev/penstock/internal/metric"
 )
@@ -15,11 +17,12 @@ import (
 var waits = [...]time.Duration{100 * time.Millisecond, 400 * time.Millisecond}
 
 // ask sends a request until it has an answer, the failure is one that will not pass, or the time is up. It returns the
-// last answer: what the first attempt met says more than that the time then ran out.
+// last answer: what the first attempt met says more than that the time then ran out. A server that says when it may be
+// asked again is not asked before, which is for patiently to wait for.
 func (a *Analyst) ask(ctx context.Context, e *exchange) metric.Answer {
 	answer, again := e.send(ctx)
 	for _, wait := range waits {
-		if !again {
+		if !again || answer.After > wait {
 			return answer
 		}
 		select {
@@ -42,31 +45,39 @@ type exchange struct {
 	query   metric.Query
 	request metric.Request
 	hide    concealer
+	clock   clock.PassiveClock
 	within  time.Duration // how long all attempts together may take
 }
 
 // send makes one attempt, and says whether another one is worth it.
 func (e *exchange) send(ctx context.Context) (metric.Answer, bool) {
-	status, body, err := e.fetch(ctx, e.request)
+	resp, body, err := e.fetch(ctx, e.request)
 	if err != nil {
 		explained := httpx.Explain(err, e.request.URL, e.within)
 		return metric.Answer{Message: explained.Error()}, ctx.Err() == nil && httpx.IsTransient(explained)
 	}
-	return e.hide.parse(e.codec, e.query, status, body), httpx.Retryable(status)
+	answer := e.hide.parse(e.codec, e.query, resp.StatusCode, body)
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
+		answer.After = httpx.RetryAfter(resp.Header, e.clock.Now(), 0)
+		if e.codec.Pause != nil {
+			answer.After = max(answer.After, e.codec.Pause(resp.Header))
+		}
+	}
+	return answer, httpx.Retryable(resp.StatusCode)
 }
 
 // fetch sends one request.
-func (k *ask) fetch(ctx context.Context, r metric.Request) (status int, body []byte, err error) {
+func (k *ask) fetch(ctx context.Context, r metric.Request) (*http.Response, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {
-		return 0, nil, &httpx.Error{Message: "the request cannot be made: " + httpx.Redact(err.Error())}
+		return nil, nil, &httpx.Error{Message: "the request cannot be made: " + httpx.Redact(err.Error())}
 	}
 	for name, values := range r.Header {
 		req.Header[name] = values // the codec made the map for this check alone, and the transport sends a copy
 	}
 	resp, body, err := k.client.Do(ctx, req)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
-	return resp.StatusCode, body, nil
+	return resp, body, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // versus asks for the samples of both sides over the same window, once, and says whether an Error is worth another try.
-func (a *Analyst) versus(ctx context.Context, k *ask, source metric.Source, now time.Time) (rollout.CheckResult, bool) {
+func (a *Analyst) versus(ctx context.Context, k *ask, source metric.Source, now time.Time) (rollout.CheckResult, again) {
 	row := func(text string) metric.Query {
 		q := k.query(text, now)
 		q.Every = k.check.Versus.Every
@@ -28,19 +28,15 @@ func (a *Analyst) versus(ctx context.Context, k *ask, source metric.Source, now 
 		all.Go(func() { answers[i] = a.query(ctx, k, source, questions[i]) })
 	}
 	all.Wait()
-	again := true
-	for i := range answers {
-		again = again && !answers[i].Lasting
-	}
 	result := metric.Compare(k.check, answers[0], answers[1])
 	if counted {
 		result = metric.EnoughOfBoth(k.check, result, answers[2], answers[3])
 	}
-	return result, again
+	return result, againAfter(answers...)
 }
 
 // probeBoth probes the queries for both sides; the first that does not pass is the answer.
-func (a *Analyst) probeBoth(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
+func (a *Analyst) probeBoth(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, again) {
 	result, again := a.probe(ctx, k, now)
 	if result.Verdict != rollout.Pass {
 		return result, again

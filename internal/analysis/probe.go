@@ -17,7 +17,7 @@ import (
 // Only a query without an answer is looked into, so a working check costs one request; a comparison
 // costs one for each side.
 func (a *Analyst) Probe(ctx context.Context, now time.Time) []rollout.CheckResult {
-	return a.each(ctx, func(k *ask) (rollout.CheckResult, bool) {
+	return a.each(ctx, func(k *ask) (rollout.CheckResult, again) {
 		if k.check.Versus != nil {
 			return a.probeBoth(ctx, k, now)
 		}
@@ -25,28 +25,28 @@ func (a *Analyst) Probe(ctx context.Context, now time.Time) []rollout.CheckResul
 	})
 }
 
-func (a *Analyst) probe(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, bool) {
+func (a *Analyst) probe(ctx context.Context, k *ask, now time.Time) (rollout.CheckResult, again) {
 	asked, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	source, err := a.source(asked, k)
 	if err != nil {
-		return metric.JudgeProbe(k.check, metric.Answer{Message: err.Error()}), true
+		return metric.JudgeProbe(k.check, metric.Answer{Message: err.Error()}), anyTime
 	}
 	answer := a.query(asked, k, source, k.query(k.check.Query, now))
 	result := metric.JudgeProbe(k.check, answer)
 	if result.Verdict != rollout.NoData {
-		return result, !answer.Lasting
+		return result, againAfter(answer)
 	}
 	inquired, cancel := httpx.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	missing, note := (&inquiry{Analyst: a, ask: k, source: source, now: now}).missing(inquired)
 	switch {
 	case ctx.Err() != nil: // nobody knows, and an unanswered clue would pass
-		return metric.JudgeProbe(k.check, metric.Answer{Message: "stopped before it was known whether its metrics exist"}), false
+		return metric.JudgeProbe(k.check, metric.Answer{Message: "stopped before it was known whether its metrics exist"}), never
 	case missing == "":
-		return metric.Expected(result, note), false
+		return metric.Expected(result, note), never
 	}
-	return metric.Missing(result, missing, a.LoadHooks), false
+	return metric.Missing(result, missing, a.LoadHooks), never
 }
 
 // inquiry finds out why a query has no answer.
@@ -96,11 +96,11 @@ func (i *inquiry) names(ctx context.Context, clue metric.Clue) []string {
 	if err != nil {
 		return nil
 	}
-	status, body, err := i.fetch(ctx, request)
+	resp, body, err := i.fetch(ctx, request)
 	if err != nil {
 		return nil
 	}
-	names := i.codec.ParseNames(status, body)
+	names := i.codec.ParseNames(resp.StatusCode, body)
 	hide := secrets(i.source, request)
 	for n := range names {
 		names[n] = hide.Hide(names[n])

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -66,10 +65,10 @@ func (a *gitlabAPI) call(ctx context.Context, c gitlabCall) error {
 		failed.unsure = failed.unsure && c.post
 		wait := gitlabBackoff << (try - 1)
 		if failed.status == http.StatusTooManyRequests {
-			a.pause(gitlabRetryAfter(resp.Header, a.clock.Now(), gitlabPause))
+			a.pause(httpx.RetryAfter(resp.Header, a.clock.Now(), gitlabPause))
 			wait = 0 // turn waits, for every surface
 		} else if resp != nil { // maintenance mode says when it ends, and a ban of our address when it is lifted
-			a.pause(gitlabRetryAfter(resp.Header, a.clock.Now(), 0))
+			a.pause(httpx.RetryAfter(resp.Header, a.clock.Now(), 0))
 		}
 		if !failed.transient || failed.unsure || try == gitlabTries || a.sleep(ctx, wait) != nil {
 			return fmt.Errorf("%s: %w", c.what, failed)
@@ -125,18 +124,6 @@ func (a *gitlabAPI) sleep(ctx context.Context, wait time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// gitlabRetryAfter reads how long a server wants us to wait: seconds, or a date.
-func gitlabRetryAfter(h http.Header, now time.Time, otherwise time.Duration) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 && seconds <= 24*3600 {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return otherwise
 }
 
 // gitlabReadPage reads one page of a list, and reports whether it has found what it looks for.

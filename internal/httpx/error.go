@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -151,6 +152,19 @@ func Retryable(status int) bool {
 		return true
 	}
 	return false
+}
+
+// RetryAfter reads how long a server wants to be left alone: seconds, at most a day of them, or a date. otherwise is the
+// answer where it does not say.
+func RetryAfter(h http.Header, now time.Time, otherwise time.Duration) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 && seconds <= 24*3600 {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return otherwise
 }
 
 var urls = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>\\]+`)

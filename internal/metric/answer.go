@@ -2,6 +2,7 @@ package metric
 
 import (
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -26,6 +27,9 @@ type Answer struct {
 	Raw     string    // what came back, capped and printable
 	Message string    // when Outcome is not Number: what is wrong, as one line
 	Lasting bool      // the query itself is wrong: asking again will not help
+
+	// After is how long the server wants to be left alone before it is asked again; 0 when it does not say.
+	After time.Duration
 }
 
 // maxRaw is how many bytes of a foreign answer are shown.

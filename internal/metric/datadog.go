@@ -10,7 +10,7 @@ import (
 )
 
 // datadog asks for the points of a timeseries query: https://docs.datadoghq.com/api/latest/metrics/#query-timeseries-points
-var datadog = Provider{Needs: datadogNeeds, Request: datadogRequest, Parse: datadogParse, Lint: lintText}
+var datadog = Provider{Needs: datadogNeeds, Request: datadogRequest, Parse: datadogParse, Pause: datadogPause, Lint: lintText}
 
 var datadogNeeds = Needs{
 	Example: "https://api.datadoghq.eu", Address: "https://api.datadoghq.com",
@@ -72,6 +72,19 @@ func datadogParse(q Query, status int, body []byte) Answer {
 		points = append(points, point{at, at.Add(time.Duration(series.Interval) * time.Second), orNaN(pair[1])})
 	}
 	return newest(q, points).with(body)
+}
+
+// datadogPause reads the seconds until the limit is reset: https://docs.datadoghq.com/api/latest/rate-limits/
+func datadogPause(header map[string][]string) time.Duration {
+	values := header["X-Ratelimit-Reset"]
+	if len(values) == 0 {
+		return 0
+	}
+	seconds, err := strconv.Atoi(values[0])
+	if err != nil || seconds < 0 || seconds > 24*3600 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // orNaN makes a value that is missing one that is never a pass.

@@ -67,6 +67,10 @@ type Provider struct {
 	// time it takes the newest that lies wholly within the window of q; an answer with only others is NoData.
 	Parse func(q Query, status int, body []byte) Answer
 
+	// Pause reads from the headers of an answer how long a server that is asked too often wants to be left alone, where it
+	// says so in another way than Retry-After; 0 when it does not say. It is nil for a provider that has no other way.
+	Pause func(header map[string][]string) time.Duration
+
 	// Rows says that Request and Parse know queries with Every.
 	Rows bool
 
