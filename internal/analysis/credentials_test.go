@@ -74,7 +74,7 @@ func TestSecretsNeverAppearInAResult(t *testing.T) {
 		"where the shown part ends":        strings.Repeat("x", 505) + "%s %s",
 		"in an error of Prometheus":        `{"status":"error","errorType":"%s","error":"bad %s"}`,
 		"as the name of a series":          `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":"%s"},"value":[1,"1"]},{"metric":{"b":"%s"},"value":[1,"1"]}]}}`,
-		"beside a number":                  `{"status":"success","warnings":["%s%s"],"data":{"resultType":"scalar","result":[1764000000,"99.5"]}}`,
+		"beside a number":                  `{"status":"success","infos":["%s%s"],"data":{"resultType":"scalar","result":[1764000000,"99.5"]}}`,
 		"as a type that cannot be":         `{"status":"success","data":{"resultType":"%s%s","result":[]}}`,
 		"in a status that makes no sense":  `{"status":"%s%s"}`,
 		"in what makes the answer invalid": `{"status":"success"%s%s`,

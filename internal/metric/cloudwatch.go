@@ -127,7 +127,8 @@ type cloudwatchResult struct {
 }
 
 type cloudwatchBody struct {
-	Results *[]cloudwatchResult `json:"MetricDataResults"`
+	Results  *[]cloudwatchResult `json:"MetricDataResults"`
+	Messages []struct{ Code, Value string } // why the whole operation was done in part only, such as MaxMetricsExceeded
 }
 
 func cloudwatchParse(q Query, status int, body []byte) Answer {
@@ -139,6 +140,9 @@ func cloudwatchParse(q Query, status int, body []byte) Answer {
 		return foreign("CloudWatch", body)
 	}
 	switch results := *b.Results; {
+	case len(b.Messages) > 0:
+		m := b.Messages[0]
+		return Answer{Message: "the answer is not complete: " + Shown([]byte(m.Code+": "+m.Value))}.with(body)
 	case len(results) == 0:
 		return noData("the query answers no series").with(body)
 	case len(results) > 1:

@@ -56,6 +56,7 @@ func TestCloudWatchAnswers(t *testing.T) {
 		{"empty.json", 200, two, metric.NoData, 0, "no data: the query answers no series", false},
 		{"several.json", 200, two, metric.Several, 0, "the query answers 2 series, one is expected: set \"ReturnData\": false", true},
 		{"partial.json", 200, two, metric.Unreadable, 0, "the values are not complete: PartialData", false},
+		{"limited.json", 200, two, metric.Unreadable, 0, "the answer is not complete: MaxMetricsExceeded: The maximum number", false},
 		{"uneven.json", 200, two, metric.Unreadable, 0, "this is not an answer of CloudWatch", false},
 		{"error.json", 400, two, metric.Unreadable, 0, "the server refused the query (HTTP 400): Error in expression 'e1'", true},
 		{"expired.json", 400, two, metric.Unreadable, 0, "the server wants other credentials (ExpiredTokenException); it said: The security token", false},

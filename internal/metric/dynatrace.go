@@ -45,6 +45,7 @@ type dynatraceSeries struct {
 }
 
 type dynatraceBody struct {
+	Next   string `json:"nextPageKey"` // there are more series than fit into an answer
 	Result *[]struct {
 		Data []dynatraceSeries `json:"data"`
 	} `json:"result"`
@@ -65,8 +66,8 @@ func dynatraceParse(q Query, status int, body []byte) Answer {
 	switch {
 	case len(all) == 0:
 		return noData("the query answers no series").with(body)
-	case len(all) > 1:
-		return several(len(all), "use :splitBy() and an aggregation").with(body)
+	case len(all) > 1 || b.Next != "":
+		return several(max(2, len(all)), "use :splitBy() and an aggregation").with(body)
 	}
 	points, err := all[0].points()
 	if err != nil {

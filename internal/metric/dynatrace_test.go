@@ -42,6 +42,7 @@ func TestDynatraceAnswers(t *testing.T) {
 		{"empty.json", 200, two, metric.NoData, 0, "no data: the query answers no series", false},
 		{"no-points.json", 200, two, metric.NoData, 0, "no data: the query answers no points", false},
 		{"several.json", 200, two, metric.Several, 0, "the query answers 2 series, one is expected: use :splitBy()", true},
+		{"paged.json", 200, two, metric.Several, 0, "the query answers 2 series, one is expected: use :splitBy()", true},
 		{"partial.json", 200, two, metric.Unreadable, 0, "this is not an answer of Dynatrace", false},
 		{"error.json", 400, two, metric.Unreadable, 0, "the server refused the query (HTTP 400): Constraints violated.", true},
 		{"unauthorized.json", 401, two, metric.Unreadable, 0, "HTTP 401: the server wants other credentials; it said: Token Authentication failed", false},

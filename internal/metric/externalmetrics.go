@@ -96,6 +96,9 @@ func externalParse(q Query, status int, body []byte) Answer {
 		return several(len(items), "use a labelSelector that selects one").with(body)
 	}
 	item := (*list.Items)[0]
+	if strings.EqualFold(item.Value, "NaN") { // it is no quantity, but what adapters make of a division by zero
+		return noData("the value is NaN").with(body)
+	}
 	value, err := resource.ParseQuantity(item.Value)
 	if err != nil {
 		return foreign("the external metrics API", body)

@@ -41,7 +41,7 @@ func TestExternalMetricsAnswers(t *testing.T) {
 		{"old.json", 200, one, metric.NoData, 0, "no data: none of the points lies wholly within", false},
 		{"empty.json", 200, one, metric.NoData, 0, "no data: there is no such metric", false},
 		{"several.json", 200, one, metric.Several, 0, "the query answers 2 series, one is expected: use a labelSelector", true},
-		{"nan.json", 200, one, metric.Unreadable, 0, "this is not an answer of the external metrics API", false},
+		{"nan.json", 200, one, metric.NoData, 0, "no data: the value is NaN", false},
 		{"partial.json", 200, one, metric.Unreadable, 0, "this is not an answer of the external metrics API", false},
 		{"error.json", 404, one, metric.Unreadable, 0, "HTTP 404: the server could not find the requested resource", false},
 		{"forbidden.json", 403, one, metric.Unreadable, 0, "HTTP 403: the server wants other credentials; it said: job-success-rate.external.metrics.k8s.io is forbidden", false},

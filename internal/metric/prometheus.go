@@ -80,13 +80,29 @@ func authorization(c Credentials, user *url.Userinfo) (string, error) {
 
 // prometheusBody is the envelope of every answer.
 type prometheusBody struct {
-	Status    string `json:"status"`
-	ErrorType string `json:"errorType"`
-	Error     string `json:"error"`
+	Status    string   `json:"status"`
+	ErrorType string   `json:"errorType"`
+	Error     string   `json:"error"`
+	Warnings  []string `json:"warnings"`
+	Partial   bool     `json:"isPartial"` // VictoriaMetrics: some of its storage did not answer
 	Data      struct {
 		Type   model.ValueType `json:"resultType"`
 		Result json.RawMessage `json:"result"`
 	} `json:"data"`
+}
+
+// missing says what a server leaves out of an answer: stores of Thanos that did not answer and remote storage that could
+// not be read are warnings. Those about the query itself, which PromQL's own engine adds, say nothing of the data.
+func (b *prometheusBody) missing() string {
+	for _, w := range b.Warnings {
+		if !strings.HasPrefix(w, "PromQL ") {
+			return Shown([]byte(w))
+		}
+	}
+	if b.Partial {
+		return "some storage nodes did not answer"
+	}
+	return ""
 }
 
 func prometheusParse(q Query, status int, body []byte) Answer {
@@ -101,10 +117,14 @@ func prometheusParse(q Query, status int, body []byte) Answer {
 		}
 	case status == 401 || status == 403:
 		return Answer{Raw: raw, Message: fmt.Sprintf("HTTP %d: the server wants other credentials; it said: %s", status, said(raw))}
+	case status == 429:
+		return Answer{Raw: raw, Message: "HTTP 429: the server is asked too often; it said: " + said(raw)}
 	case status < 200 || status > 299:
 		return Answer{Raw: raw, Message: fmt.Sprintf("HTTP %d: %s", status, said(raw))}
 	case err != nil || b.Status != "success":
 		return Answer{Raw: raw, Message: "this is not an answer of Prometheus: " + said(raw)}
+	case b.missing() != "":
+		return Answer{Raw: raw, Message: "the answer is not complete: " + b.missing()}
 	}
 	a := prometheusResult(b.Data.Type, b.Data.Result)
 	if q.Every > 0 {

@@ -58,6 +58,8 @@ func splunkParse(q Query, status int, body []byte) Answer {
 		return Answer{Message: "the program failed: " + Shown([]byte(job.failure))}.with(body)
 	case !job.ended:
 		return Answer{Message: "the answer is cut off: it has no end of the channel"}.with(body)
+	case job.limited:
+		return Answer{Message: "the answer is not complete: more series match than a program may read; add a filter"}.with(body)
 	case len(job.series) == 0:
 		return noData("the program publishes no values").with(body)
 	case len(job.series) > 1:
@@ -99,6 +101,7 @@ type splunkJob struct {
 	series     map[string]splunkValues // by the id of the series
 	resolution time.Duration
 	failure    string
+	limited    bool // more series matched than the program was given
 	ended      bool
 }
 
@@ -133,6 +136,7 @@ type splunkEvent struct {
 		Resolution int64 `json:"sf_resolutionMs"`
 	} `json:"properties"`
 	Message struct {
+		Code     string `json:"messageCode"`
 		Contents struct {
 			Resolution int64 `json:"resolutionMs"`
 		} `json:"contents"`
@@ -160,6 +164,7 @@ func (j *splunkJob) add(kind string, data []byte) error {
 			j.failure = "the channel was aborted"
 		}
 	case "metadata", "message": // the coarsest counts: it is the longest time that a value can be of
+		j.limited = j.limited || e.Message.Code == "FIND_LIMITED_RESULT_SET"
 		j.resolution = max(j.resolution, ms(e.Properties.Resolution), ms(e.Message.Contents.Resolution))
 	case "data":
 		if e.At == nil {

@@ -33,6 +33,7 @@ func TestSplunkAnswers(t *testing.T) {
 		{"empty.txt", 200, one, metric.NoData, 0, "no data: the program publishes no values", false},
 		{"several.txt", 200, one, metric.Several, 0, "the query answers 2 series, one is expected: use sum()", true},
 		{"partial.txt", 200, one, metric.Unreadable, 0, "the answer is cut off", false},
+		{"limited.txt", 200, one, metric.Unreadable, 0, "the answer is not complete: more series match than", false},
 		{"garbled.txt", 200, one, metric.Unreadable, 0, "this is not an answer of Splunk", false},
 		{"no-time.txt", 200, one, metric.Unreadable, 0, "this is not an answer of Splunk", false},
 		{"no-resolution.txt", 200, one, metric.Unreadable, 0, "the answer does not tell its resolution", false},

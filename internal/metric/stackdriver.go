@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -56,8 +57,27 @@ func lintMQL(query string) error {
 }
 
 type stackdriverValue struct {
-	Double *float64 `json:"doubleValue"`
-	Int    *int64   `json:"int64Value,string"`
+	Double *googleDouble `json:"doubleValue"`
+	Int    *int64        `json:"int64Value,string"`
+}
+
+// googleDouble is a number, or one of the texts that stand for what JSON has no number for:
+// https://protobuf.dev/programming-guides/json/
+type googleDouble float64
+
+// UnmarshalJSON reads it.
+func (d *googleDouble) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case `"NaN"`:
+		*d = googleDouble(math.NaN())
+	case `"Infinity"`:
+		*d = googleDouble(math.Inf(1))
+	case `"-Infinity"`:
+		*d = googleDouble(math.Inf(-1))
+	default:
+		return json.Unmarshal(text, (*float64)(d))
+	}
+	return nil
 }
 
 type stackdriverPoint struct {
@@ -127,7 +147,7 @@ func (p stackdriverPoint) value() (float64, bool) {
 	}
 	switch v := p.Values[0]; {
 	case v.Double != nil:
-		return *v.Double, true
+		return float64(*v.Double), true
 	case v.Int != nil:
 		return float64(*v.Int), true
 	}
