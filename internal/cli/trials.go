@@ -180,12 +180,39 @@ func (t *trials) text() string {
 		fmt.Fprintln(w, strings.Join(trialRow(&t.Releases[i]), "\t")+"\t")
 	}
 	_ = w.Flush() // to memory
+	b.WriteString(t.notes())
 	fmt.Fprintf(&b, "\nWhat is caught, and when, are medians. With so many trials a share is right to within %s percentage points.\n",
 		number(100*1.96*math.Sqrt(0.25/float64(max(t.Trials, 1)))))
 	if len(t.NotSimulated) > 0 {
 		fmt.Fprintf(&b, "Taken as passing, for nobody knows what their queries would answer: %s.\n", strings.Join(t.NotSimulated, ", "))
 	}
 	return b.String()
+}
+
+// verdictWords say what became of a check.
+var verdictWords = map[rollout.Verdict]string{rollout.Fail: "failed", rollout.NoData: "had no data, or too little", rollout.Error: "could not be asked"}
+
+// notes say what the shares alone do not tell: why healthy releases are rolled back, and that some rollouts came to no end.
+func (t *trials) notes() string {
+	text := ""
+	for i := range t.Releases {
+		r := &t.Releases[i]
+		if r.Others > 0 {
+			text += fmt.Sprintf("%s: %d trials came to neither end; they were halted, or held until the trial was over.\n", r.Name, r.Others)
+		}
+		if r.Errors > 0 || r.Slower > 1 || len(r.Because) == 0 {
+			continue
+		}
+		var causes []string
+		for _, c := range r.Because {
+			causes = append(causes, fmt.Sprintf("%s %s (%d of %d)", c.Check, verdictWords[c.Verdict], c.Trials, r.RolledBack))
+		}
+		text += fmt.Sprintf("Why healthy releases were rolled back: %s.\n", strings.Join(causes, "; "))
+	}
+	if text == "" {
+		return ""
+	}
+	return "\n" + text
 }
 
 func trialRow(r *trial.Result) []string {

@@ -127,7 +127,7 @@ type cloudwatchResult struct {
 }
 
 type cloudwatchBody struct {
-	Results  *[]cloudwatchResult `json:"MetricDataResults"`
+	Results  *[]cloudwatchResult            `json:"MetricDataResults"`
 	Messages []struct{ Code, Value string } // why the whole operation was done in part only, such as MaxMetricsExceeded
 }
 

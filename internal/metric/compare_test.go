@@ -2,6 +2,7 @@ package metric_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,13 @@ func compared(unit string, direction canary.Direction, relative, absolute float6
 }
 
 func row(values ...float64) metric.Answer { return metric.Answer{Outcome: metric.Row, Row: values} }
+
+// some is a row of success rates, of which some are bad.
+func some(bad, of int) metric.Answer {
+	a := row(slices.Repeat([]float64{90}, bad)...)
+	a.Row = append(a.Row, slices.Repeat([]float64{100}, of-bad)...)
+	return a
+}
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
@@ -46,8 +54,10 @@ func TestCompare(t *testing.T) {
 		{"an outlier of the primary hides nothing", ms("increase"), slow, row(98, 99, 100, 101, 102, 103, 104, 105, 106, 9000), rollout.Fail, "median 152.50 ms"},
 		{"nothing fails on either side", percent, perfect, perfect, rollout.Pass,
 			"like-primary: median 100 % is no worse than the primary's 100 % by more than 0.5 percentage points (p 1.0000, Cliff's delta 0.00, negligible)"},
-		{"failures that the median does not see", percent, row(100, 100, 100, 100, 100, 100, 100, 90, 90, 90, 90, 90), perfect, rollout.Fail,
-			"like-primary: mean 95.83 % is below the primary's 100.00 % by more than 0.5 percentage points (p 0.0078, Cliff's delta -0.42, medium)"},
+		{"failures that the median does not see", percent, some(8, 24), some(0, 24), rollout.Fail,
+			"like-primary: mean 96.67 % is below the primary's 100.00 % by more than 0.5 percentage points (p 0.0019, Cliff's delta -0.33, medium)"},
+		{"as many as chance alone would make", percent, some(5, 12), perfect, rollout.Pass,
+			"like-primary: mean 95.83 % against the primary's 100.00 % may be chance (p 0.0186, Cliff's delta -0.42, medium)"},
 		{"both fail alike", percent, row(90, 91, 92, 93, 94, 95, 96, 97), row(90, 91, 92, 93, 94, 95, 96, 97), rollout.Pass, "median 93.5 %"},
 		{"too few samples of the canary", percent, row(0, 0, 0, 0, 0, 0, 0), perfect, rollout.NoData,
 			"like-primary: inconclusive: 7 samples of the canary and 12 of the primary in the last 1m, at least 8 of each are asked for"},

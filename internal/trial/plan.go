@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
 	"sync"
@@ -31,6 +32,14 @@ type Result struct {
 	Seconds    float64       `json:"caughtAfter"`          // the same in seconds
 	Failed     int           `json:"failedRequests"`       // median number of the users' requests that failed on the canary
 	Answers    int           `json:"requestsToTheRelease"` // median number of the users' requests that the canary answered
+	Because    []Cause       `json:"because,omitempty"`    // what the last analysis before a rollback found, the most frequent first
+}
+
+// Cause is a check that did not pass when a rollout was rolled back.
+type Cause struct {
+	Check   string          `json:"check"`
+	Verdict rollout.Verdict `json:"verdict"`
+	Trials  int             `json:"trials"` // in which it was so; several checks of one trial each count
 }
 
 // Releases are what is tried unless something else is asked for, the healthy one first.
@@ -73,6 +82,7 @@ func (p *Plan) Run(r Release, going func() bool) Result {
 	out := Result{Release: r}
 	var after []time.Duration
 	var failed, answers []int
+	causes := map[Cause]int{}
 	for i, e := range ends {
 		if !played[i] {
 			continue
@@ -82,6 +92,9 @@ func (p *Plan) Run(r Release, going func() bool) Result {
 		case rollout.RolledBack:
 			out.RolledBack++
 			after, failed, answers = append(after, e.after), append(failed, e.failed), append(answers, e.answers)
+			for _, c := range e.causes {
+				causes[c]++
+			}
 		case rollout.Promoted:
 			out.GotThrough++
 		default:
@@ -89,8 +102,22 @@ func (p *Plan) Run(r Release, going func() bool) Result {
 		}
 	}
 	out.After, out.Failed, out.Answers = median(after), median(failed), median(answers)
+	out.Because = byFrequency(causes)
 	out.Seconds = out.After.Round(time.Millisecond).Seconds()
 	return out
+}
+
+// byFrequency sorts causes, the most frequent first.
+func byFrequency(causes map[Cause]int) []Cause {
+	var all []Cause
+	for c, n := range causes {
+		c.Trials = n
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.Trials, a.Trials), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Verdict, b.Verdict))
+	})
+	return all
 }
 
 // median is the middle value, the upper one of two; 0 without any.

@@ -30,6 +30,7 @@ type trial struct {
 	ended   time.Time // when it was decided to take its traffic away
 	answers int       // of the canary to users
 	failed  int       // of those
+	causes  []Cause   // checks that did not pass when they were last asked
 }
 
 const oldRevision, newRevision = "old", "new"
@@ -81,6 +82,7 @@ func (t *trial) turn() rollout.Decision {
 			}
 		} else {
 			obs.Checks = t.judge()
+			t.causes = causesOf(obs.Checks)
 		}
 	}
 	d := rollout.Decide(spec, &t.st, &obs)
@@ -141,10 +143,22 @@ type end struct {
 	outcome         rollout.Outcome
 	after           time.Duration // of exposure; 0 when it was not rolled back
 	failed, answers int
+	causes          []Cause
+}
+
+// causesOf are the checks that did not pass.
+func causesOf(checks []rollout.CheckResult) []Cause {
+	var all []Cause
+	for i := range checks {
+		if checks[i].Verdict != rollout.Pass {
+			all = append(all, Cause{Check: checks[i].Name, Verdict: checks[i].Verdict})
+		}
+	}
+	return all
 }
 
 func (t *trial) end(o rollout.Outcome) end {
-	e := end{outcome: o, failed: t.failed, answers: t.answers}
+	e := end{outcome: o, failed: t.failed, answers: t.answers, causes: t.causes}
 	if !t.ended.IsZero() {
 		e.after = t.ended.Sub(t.exposed)
 	}

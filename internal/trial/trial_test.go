@@ -3,6 +3,7 @@ package trial_test
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -75,6 +76,9 @@ func TestHealthyReleasesGetThroughAndBrokenOnesDoNot(t *testing.T) {
 		}
 		for _, r := range []trial.Release{{Errors: 20, Slower: 1}, {Slower: 20}} {
 			bad := p.Run(r, always)
+			if len(bad.Because) != 1 || bad.Because[0].Verdict != rollout.Fail || bad.Because[0].Trials != 100 {
+				t.Errorf("%s: rolled back because of %+v, want the one check that fails", name, bad.Because)
+			}
 			if bad.RolledBack != 100 || bad.After != 2*time.Minute || bad.Others != 0 {
 				t.Errorf("%s: %+v", name, bad)
 			}
@@ -114,11 +118,11 @@ func TestTheSameSeedTellsTheSame(t *testing.T) {
 	r := trial.Release{Errors: 1, Slower: 1}
 	p := planOf(t, podinfo(), comparisons())
 	first := p.Run(r, always)
-	if again := p.Run(r, always); again != first {
+	if again := p.Run(r, always); !reflect.DeepEqual(again, first) {
 		t.Errorf("first %+v, then %+v", first, again)
 	}
 	p.Seed = 2
-	if other := p.Run(r, always); other == first {
+	if other := p.Run(r, always); reflect.DeepEqual(other, first) {
 		t.Errorf("another seed tells the same: %+v", other)
 	}
 }
@@ -128,8 +132,12 @@ func TestWithoutRequestsNothingGetsThrough(t *testing.T) {
 	for _, compared := range [][]*canary.Comparison{nil, comparisons()} {
 		p := planOf(t, podinfo(), compared)
 		p.Traffic.RPS = 0.001
-		if got := p.Run(trial.Release{Slower: 1}, always); got.GotThrough != 0 {
+		got := p.Run(trial.Release{Slower: 1}, always)
+		if got.GotThrough != 0 {
 			t.Errorf("%+v", got)
+		}
+		if len(got.Because) == 0 || got.Because[0].Verdict != rollout.NoData || got.Because[0].Trials != got.RolledBack {
+			t.Errorf("%d were rolled back because of %+v, want no data of each", got.RolledBack, got.Because)
 		}
 	}
 }
