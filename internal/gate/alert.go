@@ -24,6 +24,10 @@ const alertTimeout = 5 * time.Second
 // asked again. One that does not answer may have taken it: at night, an alert that comes twice is better than none.
 var alertWaits = [...]time.Duration{time.Second, 3 * time.Second}
 
+// longestAlertWait is how long a chat that is written to too often is waited for, when it says how long: chats take about a
+// message a second. Alerts are sent one after the other, so that a longer wait would hold up those that follow.
+const longestAlertWait = 15 * time.Second
+
 // AlertConfig is what the Alerts of a run are made of.
 type AlertConfig struct {
 	Canary  *canary.Canary
@@ -114,14 +118,14 @@ func (a *Alerts) send(ctx context.Context, alert notify.Alert) error {
 		return err
 	}
 	for try := 0; ; try++ {
-		again, err := a.post(ctx, request)
-		if err == nil || !again || try == len(alertWaits) {
+		again, after, err := a.post(ctx, request)
+		if err == nil || !again || try == len(alertWaits) || after > longestAlertWait {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-a.Clock.After(alertWaits[try]):
+		case <-a.Clock.After(max(after, alertWaits[try])):
 		}
 	}
 }
@@ -137,24 +141,26 @@ func (a *Alerts) credentials(ctx context.Context) (notify.Credentials, error) {
 	return a.Route.Credentials(data)
 }
 
-// post sends a request once. The URL is a secret, and so are the errors that have it.
-func (a *Alerts) post(ctx context.Context, r notify.Request) (again bool, err error) {
+// post sends a request once, and says whether to send it again, and how long the chat wants to be left alone before. The URL
+// is a secret, and so are the errors that have it.
+func (a *Alerts) post(ctx context.Context, r notify.Request) (again bool, after time.Duration, err error) {
 	where := fmt.Sprintf("alert %q: alert provider %q", a.Route.Alert, a.Route.Provider)
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
-		return false, fmt.Errorf("%s: its address is no URL", where)
+		return false, 0, fmt.Errorf("%s: its address is no URL", where)
 	}
 	req.Header = r.Header
 	answer, err := a.client.Do(ctx, req)
 	if err != nil {
-		return true, fmt.Errorf("%s: %s did not take it: no answer, or none in time", where, r)
+		return true, 0, fmt.Errorf("%s: %s did not take it: no answer, or none in time", where, r)
 	}
 	provider, err := notify.For(a.Route.Type)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	if err := provider.Parse(answer.Status, answer.Body); err != nil {
-		return answer.Status == http.StatusTooManyRequests || answer.Status >= 500, fmt.Errorf("%s: %w", where, err)
+		again := answer.Status == http.StatusTooManyRequests || answer.Status >= 500
+		return again, httpx.RetryAfter(answer.Header, a.Clock.Now(), 0), fmt.Errorf("%s: %w", where, err)
 	}
-	return false, nil
+	return false, 0, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -176,6 +177,34 @@ func TestAnAlertThatIsNotTakenIsToldWithoutItsAddress(t *testing.T) {
 	for _, text := range *failed {
 		if strings.Contains(text, "secret") || !strings.Contains(text, `alert "on-call": alert provider "slack"`) {
 			t.Errorf("told: %s", text)
+		}
+	}
+}
+
+func TestAChatThatSaysWhenIsNotWrittenToBefore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		after string
+		want  []time.Duration // waits
+		asked int
+	}{
+		{"", []time.Duration{time.Second}, 2},
+		{"7", []time.Duration{7 * time.Second}, 2},
+		{"0", []time.Duration{time.Second}, 2},
+		{"600", nil, 1}, // the alerts that follow cannot wait for so long
+	} {
+		var asked atomic.Int32
+		r := receive(t, func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) == 1 {
+				w.Header().Set("Retry-After", c.after)
+				w.WriteHeader(http.StatusTooManyRequests)
+			}
+		})
+		hurry := &impatient{}
+		a, failed := alerts(t, r, func(c *gate.AlertConfig) { c.Clock = hurry })
+		a.Report(t.Context(), life()[0])
+		if len(r.requests()) != c.asked || !slices.Equal(hurry.waits, c.want) || len(*failed) != 2-c.asked {
+			t.Errorf("Retry-After %q: asked %d times after %v, failed %q", c.after, len(r.requests()), hurry.waits, *failed)
 		}
 	}
 }
