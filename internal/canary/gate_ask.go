@@ -18,7 +18,7 @@ type GateAsk struct {
 // The metadata by which people open a gate of Flagger's by a comment.
 const (
 	AskRepository = "repository" // github:OWNER/NAME or gitlab:GROUP/PROJECT
-	AskChange     = "change"     // the number of the pull or merge request
+	AskChange     = "change"     // the number of the pull or merge request; none: the one that the commit belongs to
 	AskCommit     = "commit"     // the full number of the commit that is rolled out
 	AskGate       = "gate"       // the type of the webhook, which Flagger does not say itself
 )
@@ -26,7 +26,7 @@ const (
 // Approval is what the metadata say.
 type Approval struct {
 	Platform, Path string // such as github and acme/shop
-	Change         int64
+	Change         int64  // 0: the one that the commit belongs to
 	Commit         string
 	Hook           HookType // rollback for the gate that asks for one
 }
@@ -51,9 +51,11 @@ func (a GateAsk) Approval() (Approval, error) {
 	if !ok || out.Platform != "github" && out.Platform != "gitlab" || !askPath.MatchString(out.Path) {
 		add(AskRepository, "github:OWNER/NAME or gitlab:GROUP/PROJECT")
 	}
-	var err error
-	if out.Change, err = strconv.ParseInt(a.Metadata[AskChange], 10, 64); err != nil || out.Change <= 0 {
-		add(AskChange, "the number of the pull or merge request, as text")
+	if text, given := a.Metadata[AskChange]; given {
+		var err error
+		if out.Change, err = strconv.ParseInt(text, 10, 64); err != nil || out.Change <= 0 {
+			add(AskChange, "the number of the pull or merge request, as text, or no such field: it is the one that the commit belongs to then")
+		}
 	}
 	if out.Commit = a.Metadata[AskCommit]; !askCommit.MatchString(out.Commit) {
 		add(AskCommit, "the full number of the commit that is rolled out")

@@ -142,7 +142,8 @@ func (f *scriptForge) reply(r *http.Request) any {
 	case r.Method == http.MethodGet && strings.HasSuffix(path, "/check-runs"):
 		return map[string]any{"total_count": 0, "check_runs": []any{}}
 	case r.Method == http.MethodGet && strings.HasSuffix(path, "/pulls"):
-		return []any{map[string]any{"number": 12, "state": "open", "head": map[string]any{"sha": "0123456789012345678901234567890123456789"}}}
+		base := map[string]any{"repo": map[string]any{"id": 7, "full_name": "acme/shop"}}
+		return []any{map[string]any{"number": 12, "state": "open", "base": base, "head": map[string]any{"sha": "0123456789012345678901234567890123456789"}}}
 	case r.Method == http.MethodGet && regexp.MustCompile(`/(comments|statuses|notes|deployments|discussions)$`).MatchString(path):
 		return []any{}
 	case r.Method == http.MethodGet && strings.Contains(path, "/jobs/"), strings.HasSuffix(path, "/job"):

@@ -89,7 +89,7 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	})
 	if s.policy != nil {
 		s.gates.Voters = voters{notices, gate.NewKeeper(gate.KeeperConfig{
-			Shelf: notices, Ledger: ledger, Change: change, Policy: *s.policy, Allowed: s.hooks.allows, Prefix: s.prefix, Clock: clock.RealClock{},
+			Shelf: notices, Ledger: ledger, Change: change, Find: office.Find, Policy: *s.policy, Allowed: s.hooks.allows, Prefix: s.prefix, Clock: clock.RealClock{},
 		})}
 	}
 	config.Store = s.file

@@ -255,6 +255,45 @@ func TestAnOfficeReadsAMergeRequestByThePathOfItsProject(t *testing.T) {
 	}
 }
 
+func TestAnOfficeFindsTheMergeRequestsOfACommit(t *testing.T) {
+	t.Parallel()
+	other := strings.Repeat("2", 40)
+	for name, tt := range map[string]struct {
+		requests []fakeRequest
+		want     []int64
+	}{
+		"none":                           {nil, nil},
+		"the head of one":                {[]fakeRequest{{IID: 4, State: "opened", SHA: fakeSHA}, {IID: 5, State: "opened", SHA: other}}, []int64{4}},
+		"merged as it":                   {[]fakeRequest{{IID: 4, State: "merged", SHA: other, Merge: fakeSHA}}, []int64{4}},
+		"squashed to it":                 {[]fakeRequest{{IID: 4, State: "merged", SHA: other, Squash: fakeSHA}}, []int64{4}},
+		"not one that is closed":         {[]fakeRequest{{IID: 4, State: "closed", SHA: fakeSHA}}, nil},
+		"each that it is, by its number": {[]fakeRequest{{IID: 9, State: "opened", SHA: fakeSHA}, {IID: 4, State: "merged", Merge: fakeSHA}}, []int64{4, 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeGitLab(t)
+			for _, r := range tt.requests {
+				r.ProjectID = fakeProject
+				f.requests = append(f.requests, r)
+			}
+			client := httpx.New(httpx.Options{MaxBody: forge.MaxBody})
+			client.HTTP().Transport = gitlabByPath{f}
+			o, err := forge.NewOffice(forge.OfficeConfig{GitLabURL: "https://gitlab.test", GitLabToken: "glpat-secret", Client: client})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []approval.Source
+			for _, n := range tt.want {
+				want = append(want, approval.Source{Platform: approval.GitLab, Repository: fakeProject, Change: n})
+			}
+			got, err := o.Find(t.Context(), forge.Sought{Platform: approval.GitLab, Repository: "shop/front/web", Commit: fakeSHA})
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("%v\n%s", err, diff)
+			}
+		})
+	}
+}
+
 // gitlabByPath knows the project by its path as well.
 type gitlabByPath struct{ f *fakeGitLab }
 

@@ -109,29 +109,44 @@ func (o *Office) Change(platform approval.Platform, repository string, number in
 	if number <= 0 || number != int64(int(number)) {
 		return nil, fmt.Errorf("%d is not the number of a pull or merge request", number)
 	}
-	parts := strings.Split(repository, "/")
-	if len(parts) < 2 || slices.ContainsFunc(parts, func(s string) bool { return strings.Trim(s, ".") == "" || !repositoryName.MatchString("o/"+s) }) {
-		return nil, fmt.Errorf("%q is not the path of a repository, such as owner/name", repository)
+	parts, err := o.parts(platform, repository)
+	if err != nil {
+		return nil, err
 	}
 	this := func(context.Context) (int, error) { return int(number), nil }
-	switch {
-	case platform == approval.GitHub && len(parts) != 2:
-		return nil, fmt.Errorf("%q is not a repository of GitHub; want owner/name", repository)
-	case platform == approval.GitHub && o.app == nil && o.github == nil:
-		return nil, errors.New("GitHub cannot be asked: there is neither a token nor a GitHub App")
-	case platform == approval.GitHub:
-		c := &GitHubChange{owner: parts[0], repo: parts[1], ask: ask, number: this, known: memory{}}
-		c.connect = func(context.Context) (*githubAPI, error) { return o.github, nil }
-		if o.app != nil {
-			c.connect = func(ctx context.Context) (*githubAPI, error) { return o.app.repository(ctx, c.owner, c.repo) }
-		}
-		return c, nil
-	case platform == approval.GitLab && o.gitlab == nil:
-		return nil, errors.New("GitLab cannot be asked: there is no token for it")
-	case platform == approval.GitLab:
+	if platform == approval.GitLab {
 		c := newGitLabChange(o.gitlab, repository, o.page+"/"+repository)
 		c.number = this
 		return c, nil
 	}
-	return nil, fmt.Errorf("the platform %q is not known; want github or gitlab", platform)
+	c := &GitHubChange{owner: parts[0], repo: parts[1], ask: ask, number: this, known: memory{}}
+	c.connect = func(ctx context.Context) (*githubAPI, error) { return o.githubFor(ctx, parts) }
+	return c, nil
+}
+
+// githubFor returns what sends requests about a repository of GitHub.
+func (o *Office) githubFor(ctx context.Context, parts []string) (*githubAPI, error) {
+	if o.app != nil {
+		return o.app.repository(ctx, parts[0], parts[1])
+	}
+	return o.github, nil
+}
+
+// parts returns the parts of the path of a repository that can be asked about. It makes no request.
+func (o *Office) parts(platform approval.Platform, repository string) ([]string, error) {
+	parts := strings.Split(repository, "/")
+	if len(parts) < 2 || slices.ContainsFunc(parts, func(s string) bool { return strings.Trim(s, ".") == "" || !repositoryName.MatchString("o/"+s) }) {
+		return nil, fmt.Errorf("%q is not the path of a repository, such as owner/name", repository)
+	}
+	switch {
+	case platform != approval.GitHub && platform != approval.GitLab:
+		return nil, fmt.Errorf("the platform %q is not known; want github or gitlab", platform)
+	case platform == approval.GitHub && len(parts) != 2:
+		return nil, fmt.Errorf("%q is not a repository of GitHub; want owner/name", repository)
+	case platform == approval.GitHub && o.app == nil && o.github == nil:
+		return nil, errors.New("GitHub cannot be asked: there is neither a token nor a GitHub App")
+	case platform == approval.GitLab && o.gitlab == nil:
+		return nil, errors.New("GitLab cannot be asked: there is no token for it")
+	}
+	return parts, nil
 }

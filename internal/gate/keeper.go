@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
 )
 
 // brakeTime is how long the brakes of a rollout of Flagger's are listened to after it was last asked for them.
@@ -32,8 +33,9 @@ type KeeperConfig struct {
 	Ledger  func(approval.Notice) Ledger
 	Change  func(approval.Notice) (Forum, error)
 	Policy  approval.Policy
-	Allowed func(platform approval.Platform, repository int64) bool // whose people may be asked
-	Prefix  string                                                  // of commands
+	Find    func(context.Context, forge.Sought) ([]approval.Source, error) // the requests that a commit belongs to
+	Allowed func(platform approval.Platform, repository int64) bool        // whose people may be asked
+	Prefix  string                                                         // of commands
 	Clock   clock.PassiveClock
 }
 
@@ -113,20 +115,10 @@ func (k *Keeper) notice(ctx context.Context, ask canary.GateAsk, about canary.Ap
 		Source: approval.Source{Platform: approval.Platform(about.Platform), Change: about.Change}, Name: string(about.Hook), Rollout: id, Number: 1,
 		SHA: about.Commit, PolicyHash: k.Policy.Hash(), Started: justBefore(now), ExpiresAt: now.UTC().Add(brakeTime),
 	}
-	forum, err := k.Change(n)
+	change, err := k.change(ctx, &n)
 	if err != nil {
-		return n, &BadAsk{err}
-	}
-	change, err := forum.Read(ctx)
-	switch {
-	case err != nil:
 		return n, err
-	case change.Number == 0:
-		return n, ErrNoChange
-	case !k.Allowed(n.Gate.Platform, change.Repository):
-		return n, &BadAsk{fmt.Errorf("metadata %s: number %d of %s is none of those that --repository lists", canary.AskRepository, change.Repository, about.Platform)}
 	}
-	n.Gate.Repository = change.Repository
 	if n.Gate = renewed(n.Gate, &change); !ask.Rollback {
 		n.Gate.OpenedAt, n.Gate.ExpiresAt = n.Gate.Started, now.UTC().Add(k.Policy.Deadline)
 	}
@@ -143,6 +135,41 @@ func (k *Keeper) notice(ctx context.Context, ask canary.GateAsk, about canary.Ap
 		next.Gate.Nonce = approval.Bind([]byte(rand.Text()), b)
 		return next
 	})
+}
+
+// change reads the request on which people are asked, and enters it and its repository into the notice. Where the metadata
+// name none, it is the one that the commit belongs to.
+func (k *Keeper) change(ctx context.Context, n *approval.Notice) (forge.Change, error) {
+	of := n.Gate.Source
+	if of.Change == 0 {
+		found, err := k.Find(ctx, forge.Sought{Platform: of.Platform, Repository: n.Path, Commit: n.Gate.SHA})
+		switch {
+		case err != nil:
+			return forge.Change{}, err
+		case len(found) == 0:
+			return forge.Change{}, ErrNoChange
+		case len(found) > 1:
+			return forge.Change{}, &BadAsk{fmt.Errorf("the commit belongs to the requests %d and %d of %s; want the number of one as metadata %s",
+				found[0].Change, found[1].Change, n.Path, canary.AskChange)}
+		}
+		of = found[0]
+		n.Gate.Change = of.Change
+	}
+	forum, err := k.Change(*n)
+	if err != nil {
+		return forge.Change{}, &BadAsk{err}
+	}
+	change, err := forum.Read(ctx)
+	switch {
+	case err != nil:
+		return change, err
+	case change.Number == 0, of.Repository != 0 && of.Repository != change.Repository:
+		return change, ErrNoChange
+	case !k.Allowed(of.Platform, change.Repository):
+		return change, &BadAsk{fmt.Errorf("metadata %s: number %d of %s is none of those that --repository lists", canary.AskRepository, change.Repository, of.Platform)}
+	}
+	n.Gate.Repository = change.Repository
+	return change, nil
 }
 
 // judge says what the gate says by what has been decided.

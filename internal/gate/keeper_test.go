@@ -26,6 +26,8 @@ type flagged struct {
 	clock   *clocktesting.FakeClock
 	notices map[string]approval.Notice // by gate
 	ask     canary.GateAsk
+	found   []approval.Source // of the commit
+	sought  int
 }
 
 const rolledOut = "0123456789012345678901234567890123456789"
@@ -66,6 +68,12 @@ func newFlagged(t *testing.T) *flagged {
 	f.Keeper = gate.NewKeeper(gate.KeeperConfig{
 		Shelf: f, Ledger: ledger, Change: forum, Policy: policy, Clock: f.clock,
 		Allowed: func(p approval.Platform, id int64) bool { return p == approval.GitHub && id == 7 },
+		Find: func(_ context.Context, s forge.Sought) ([]approval.Source, error) {
+			if f.sought++; s != (forge.Sought{Platform: approval.GitHub, Repository: "shop/podinfo", Commit: rolledOut}) {
+				t.Errorf("looked for %+v", s)
+			}
+			return f.found, f.talk.err
+		},
 	})
 	f.Desk = gate.NewDesk(gate.DeskConfig{Waiting: f, Ledger: ledger, Change: forum, Clock: f.clock, Answer: func(_ approval.Notice, on gate.Forum) *gate.Answering {
 		return &gate.Answering{Speaker: on, Notebook: f.talk}
@@ -127,6 +135,24 @@ func TestAGateOfFlaggersIsOpenedByAComment(t *testing.T) {
 	}
 	f.check(true, "Approved")
 	f.check(true, "Approved")
+}
+
+func TestTheRequestOfAGateIsFoundByItsCommit(t *testing.T) {
+	t.Parallel()
+	f := newFlagged(t)
+	delete(f.ask.Metadata, "change")
+	f.found = []approval.Source{{Platform: approval.GitHub, Repository: 7, Change: 12}}
+	f.check(false, "lacks 1 more of group approvers")
+	f.says(bob, f.line("confirm-rollout"))
+	f.check(true, "Approved")
+	f.check(true, "Approved")
+	if n := f.notices["confirm-rollout"]; f.sought != 1 || n.Gate.Change != 12 {
+		t.Errorf("looked %d times and found %d", f.sought, n.Gate.Change)
+	}
+	f.ask.Rollback = true
+	f.check(false, "nobody asks for a rollback")
+	f.says(bob, "/canary abort")
+	f.check(true, "ask for a rollback")
 }
 
 // Each case changes one thing after the gate was opened by an approval.
@@ -193,7 +219,17 @@ func TestAGateThatNobodyCanBeAskedAboutStaysClosed(t *testing.T) {
 		"a gate that is none":             {func(f *flagged) { f.ask.Metadata["gate"] = "rollout" }, `metadata gate is "rollout"`, true},
 		"another forge":                   {func(f *flagged) { f.ask.Metadata["repository"] = "svn:a/b" }, `metadata repository is "svn:a/b"`, true},
 		"a forge that does not answer":    {func(f *flagged) { f.talk.err = errors.New("no answer") }, "no answer", false},
-		"no such request":                 {func(f *flagged) { f.talk.change.Number = 0 }, "belongs to no pull or merge request", false},
+		"a commit of no request":          {func(f *flagged) { delete(f.ask.Metadata, "change") }, "belongs to no pull or merge request", false},
+		"a commit of two requests": {func(f *flagged) {
+			delete(f.ask.Metadata, "change")
+			f.found = []approval.Source{{Platform: approval.GitHub, Repository: 7, Change: 12}, {Platform: approval.GitHub, Repository: 7, Change: 13}}
+		}, "the requests 12 and 13 of shop/podinfo; want the number of one as metadata change", true},
+		"a commit of a request elsewhere": {func(f *flagged) {
+			delete(f.ask.Metadata, "change")
+			f.found = []approval.Source{{Platform: approval.GitHub, Repository: 8, Change: 12}}
+		}, "belongs to no pull or merge request", false},
+		"an empty number of a request": {func(f *flagged) { f.ask.Metadata["change"] = "" }, `metadata change is ""`, true},
+		"no such request":              {func(f *flagged) { f.talk.change.Number = 0 }, "belongs to no pull or merge request", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
