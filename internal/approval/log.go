@@ -25,8 +25,9 @@ type Decision struct {
 	Observed   time.Time  `json:"observed"`
 	Via        Via        `json:"via,omitempty"`
 	Permission Permission `json:"permission"`
-	Rollout    string     `json:"rollout"` // the rollout's id
-	Gate       string     `json:"gate"`    // the target of the gate that it was held against
+	Rollout    string     `json:"rollout"`          // the rollout's id
+	Gate       string     `json:"gate"`             // the target of the gate that it was held against
+	Policy     string     `json:"policy,omitempty"` // the hash of the policy by which it was
 	Counted    bool       `json:"counted"`
 	Reason     Reason     `json:"reason"`
 	Prev       string     `json:"prev,omitempty"` // the hash of the decision before this one
@@ -83,7 +84,7 @@ func decide(g Gate, p Policy, e Event) Decision {
 		Source: e.Source, Kind: e.Kind, Comment: e.ID, URL: valid(e.URL), Actor: e.Actor,
 		Verb: command.Verb, Target: command.Target.String(), Why: valid(command.Reason),
 		BodyHash: valid(e.BodyHash), CreatedAt: e.CreatedAt.UTC().Round(0), Observed: e.Observed.UTC().Round(0), Via: e.Via,
-		Rollout: valid(g.Rollout), Gate: g.Target().String(), Counted: reason == Counted, Reason: reason,
+		Rollout: valid(g.Rollout), Gate: g.Target().String(), Policy: valid(g.PolicyHash), Counted: reason == Counted, Reason: reason,
 	}
 	if classOf(d.Verb) == Read {
 		d.Verb = "" // asking is no vote, and becomes none by being edited
