@@ -42,6 +42,7 @@ type forgeKey struct{}
 //	forge silence         nobody answers any more
 //	forge merged          the pull request is merged, and has another head
 //	forge hooks URL SECRET   deliver a webhook for what people write from now on
+//	forge holds FILE      the default branch holds the file, at the same path; without it no file is there
 //	forge lonely          the commit belongs to no pull request
 //	forge remembers       keep what is made from now on, for whoever looks later
 //	kept LIST COUNT TEXT...  demand that so many objects were made, and that the last of them holds the texts
@@ -60,6 +61,10 @@ func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 	kind := args[0]
 	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" || kind == "asks" {
 		f.talk.change(args)
+		return
+	}
+	if kind == "holds" {
+		f.talk.hold(args[1], ts.ReadFile(args[1]))
 		return
 	}
 	if kind == "remembers" {
@@ -116,6 +121,9 @@ func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if f.talk.show(w, r) {
+		return
+	}
 	if r.Method == http.MethodPost {
 		w.WriteHeader(http.StatusCreated)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,37 @@ type scriptTalk struct {
 	reviews  []map[string]any
 	hook     string // where webhooks are delivered to; empty: nowhere
 	secret   string // by which they are signed
+	files    map[string]string
+}
+
+// hold puts a file onto the default branch.
+func (k *scriptTalk) hold(path, text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.files = map[string]string{path: text}
+}
+
+var fileOf = regexp.MustCompile(`/contents/(.+)$|/repository/files/(.+)/raw$`)
+
+// show answers who asks for a file of the default branch.
+func (k *scriptTalk) show(w http.ResponseWriter, r *http.Request) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m := fileOf.FindStringSubmatch(r.URL.Path)
+	if m == nil {
+		return false
+	}
+	text, there := k.files[m[1]+m[2]]
+	switch {
+	case !there:
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"message":"Not Found"}`))
+	case m[2] != "":
+		_, _ = w.Write([]byte(text))
+	default:
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": "file", "encoding": "base64", "content": base64.StdEncoding.EncodeToString([]byte(text))})
+	}
+	return true
 }
 
 func (k *scriptTalk) change(args []string) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"regexp"
@@ -34,6 +35,7 @@ type serveInputs struct {
 	GateTokenFiles  []string `input:"gate-token-file" help:"file with such tokens, one a line; may be repeated"`
 	Watchdog        string   `input:"watchdog" default:"on" help:"on: end the rollouts of those namespaces whose run has died, or that were suspended for too long; off: leave them to others. Without a cluster there is nothing to watch"`
 	ApprovalPolicy  string   `input:"approval-policy" help:"file that says who opens by a comment the gates of Flagger's canaries whose webhooks name a repository"`
+	PolicyPath      string   `input:"approval-policy-path" help:"path of a policy file on the default branch of the repository that the webhook names, which may ask for more than --approvers or --approval-policy, and not for less"`
 	Approvers       []string `input:"approvers" help:"group of people who do, in place of a policy file: user:NUMBER, team:OWNER/TEAM, role:ROLE and count:N, with commas between; may be repeated"`
 	Page            string   `input:"page" default:"token" help:"who may see the page that shows the rollouts, at /: token (whoever knows a --page-token or a --gate-token), on (everybody), or off"`
 	PageTokens      []string `input:"page-token" help:"token by which the page can be seen, and nothing else be done; may be repeated"`
@@ -59,6 +61,7 @@ type serving struct {
 	page       *server.PageConfig // nil without a page
 	hooks      hooks
 	policy     *approval.Policy // of Flagger's gates; nil when people open none
+	policyPath string           // of a repository's own, which may ask for more; empty for none
 	prefix     string           // of commands
 	linger     time.Duration    // how long webhooks are received after the order to end
 	watchdog   bool
@@ -105,7 +108,13 @@ func (in *serveInputs) parse(a *App) (*serving, error) {
 // parsePolicy returns by which policy people open the gates of Flagger, nil when they do not.
 func (in *serveInputs) parsePolicy(p *problems, out *serving) *approval.Policy {
 	if in.ApprovalPolicy == "" && len(in.Approvers) == 0 {
+		if in.PolicyPath != "" {
+			p.addf("approval-policy-path: such a file may only ask for more; say with --approvers or --approval-policy what is asked for at least")
+		}
 		return nil
+	}
+	if out.policyPath = in.PolicyPath; out.policyPath != "" && (!fs.ValidPath(out.policyPath) || out.policyPath == ".") {
+		p.addf("approval-policy-path: %q is not the path of a file from the root of a repository, such as .penstock/approvals.yaml", in.PolicyPath)
 	}
 	policy, err := whoApproves(in.ApprovalPolicy, in.Approvers, &policy{gateTimeout: approval.Defaults().Deadline})
 	p.add(err)

@@ -89,7 +89,8 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	})
 	if s.policy != nil {
 		s.gates.Voters = voters{notices, gate.NewKeeper(gate.KeeperConfig{
-			Shelf: notices, Ledger: ledger, Change: change, Find: office.Find, Policy: *s.policy, Allowed: s.hooks.allows, Prefix: s.prefix, Clock: clock.RealClock{},
+			Shelf: notices, Ledger: ledger, Change: change, Find: office.Find, Allowed: s.hooks.allows, Prefix: s.prefix, Clock: clock.RealClock{},
+			Policy: *s.policy, File: policyOf(office, s.policyPath),
 		})}
 	}
 	config.Store = s.file
@@ -110,6 +111,24 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 		return nil, badInput(err)
 	}
 	return &reception{Server: receiver, desk: desk, notices: notices, app: office.App(), log: s.log}, nil
+}
+
+// policyOf reads the policies of repositories, which have them at a path; nil without one.
+func policyOf(office *forge.Office, path string) func(context.Context, approval.Notice) (*approval.Policy, error) {
+	if path == "" {
+		return nil
+	}
+	return func(ctx context.Context, n approval.Notice) (*approval.Policy, error) {
+		text, there, err := office.File(ctx, forge.Sheet{Platform: n.Gate.Platform, Repository: n.Path, Path: path})
+		if err != nil || !there {
+			return nil, err
+		}
+		policy, err := approval.ParsePolicy(text)
+		if err != nil {
+			return nil, &gate.BadAsk{Err: fmt.Errorf("%s of %s is no policy:\n%w", path, n.Path, err)}
+		}
+		return &policy, nil
+	}
 }
 
 // answering is how the server answers questions about a rollout. Of one that Flagger drives the cluster keeps nothing.

@@ -2,6 +2,7 @@ package forge_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/approval"
 	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/httpx"
+	"github.com/penstock-dev/penstock/internal/tape"
 )
 
 var gitlabAt = time.Date(2030, 1, 2, 3, 4, 5, 600e6, time.UTC)
@@ -303,4 +305,48 @@ func (p gitlabByPath) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.URL.Path, r.URL.RawPath = "/api/v4/projects/42/"+rest, ""
 	}
 	return p.f.RoundTrip(r)
+}
+
+// gitlabFile is a GitLab that has one file, and refuses to show it when it says how.
+type gitlabFile struct {
+	t      *testing.T
+	status int
+}
+
+func (f gitlabFile) RoundTrip(r *http.Request) (*http.Response, error) {
+	wrong, err := tape.GitLab(r)
+	if err != nil || len(wrong) > 0 {
+		f.t.Errorf("%s: %q %v", r.URL, wrong, err)
+	}
+	answer := httptest.NewRecorder()
+	answer.WriteHeader(f.status)
+	if r.URL.Path != "/api/v4/projects/shop/front/web/repository/files/.penstock/approvals.yaml/raw" || r.URL.RawQuery != "ref=HEAD" {
+		f.t.Errorf("asked for %s", r.URL)
+	}
+	_, _ = answer.WriteString("groups")
+	return gitlabReply(answer, r), nil
+}
+
+func TestAnOfficeReadsAFileOfTheDefaultBranchOfAProject(t *testing.T) {
+	t.Parallel()
+	for status, tt := range map[int]struct {
+		text  string
+		there bool
+		err   string
+	}{
+		http.StatusOK:        {"groups", true, ""},
+		http.StatusNotFound:  {"", false, ""},
+		http.StatusForbidden: {"", false, "read .penstock/approvals.yaml of the default branch"},
+	} {
+		client := httpx.New(httpx.Options{MaxBody: forge.MaxBody})
+		client.HTTP().Transport = gitlabFile{t, status}
+		o, err := forge.NewOffice(forge.OfficeConfig{GitLabURL: "https://gitlab.test", GitLabToken: "glpat-secret", Client: client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, there, err := o.File(t.Context(), forge.Sheet{Platform: approval.GitLab, Repository: "shop/front/web", Path: ".penstock/approvals.yaml"})
+		if string(text) != tt.text || there != tt.there || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%d: %q %v %v", status, text, there, err)
+		}
+	}
 }

@@ -84,3 +84,39 @@ func (f *fakeGitHub) office() *Office {
 	}
 	return o
 }
+
+func TestAnOfficeReadsAFileOfTheDefaultBranch(t *testing.T) {
+	t.Parallel()
+	f := newFakeGitHub(t)
+	f.handle("GET /repos/o/r/contents/{path...}", "", func(w http.ResponseWriter, r *http.Request) {
+		if ref := r.URL.Query().Get("ref"); ref != "" {
+			t.Errorf("of the branch %q", ref)
+		}
+		switch r.PathValue("path") {
+		case ".penstock/approvals.yaml":
+			answer(w, http.StatusOK, map[string]any{"type": "file", "encoding": "base64", "content": "Z3Jv\ndXBz\n"})
+		case ".penstock":
+			answer(w, http.StatusOK, []any{map[string]any{"type": "file"}})
+		case "secret":
+			refuse(w, http.StatusForbidden, "Resource not accessible by integration")
+		default:
+			refuse(w, http.StatusNotFound, "Not Found")
+		}
+	})
+	o := f.office()
+	for path, tt := range map[string]struct {
+		text  string
+		there bool
+		err   string
+	}{
+		".penstock/approvals.yaml": {"groups", true, ""},
+		"none":                     {"", false, ""},
+		".penstock":                {"", false, "it is no file"},
+		"secret":                   {"", false, "read secret of the default branch"},
+	} {
+		text, there, err := o.File(t.Context(), Sheet{Platform: approval.GitHub, Repository: "o/r", Path: path})
+		if string(text) != tt.text || there != tt.there || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%s: %q %v %v", path, text, there, err)
+		}
+	}
+}

@@ -36,7 +36,9 @@ type KeeperConfig struct {
 	Find    func(context.Context, forge.Sought) ([]approval.Source, error) // the requests that a commit belongs to
 	Allowed func(platform approval.Platform, repository int64) bool        // whose people may be asked
 	Prefix  string                                                         // of commands
-	Clock   clock.PassiveClock
+	// File returns the policy of the repository's own, and nil when it has none. A nil File asks no repository.
+	File  func(context.Context, approval.Notice) (*approval.Policy, error)
+	Clock clock.PassiveClock
 }
 
 // Keeper answers Flagger at the gates that people open by a comment. It makes the notice that a run would make, so that a
@@ -73,7 +75,7 @@ func (k *Keeper) Ask(ctx context.Context, ask canary.GateAsk) (open bool, why st
 	return verdict.Open, says(&verdict), nil
 }
 
-// BadAsk is metadata of a webhook that say too little.
+// BadAsk is what those who deploy can mend, such as metadata of a webhook that say too little.
 type BadAsk struct{ Err error }
 
 func (e *BadAsk) Error() string { return e.Err.Error() }
@@ -120,7 +122,7 @@ func (k *Keeper) notice(ctx context.Context, ask canary.GateAsk, about canary.Ap
 		return n, err
 	}
 	if n.Gate = renewed(n.Gate, &change); !ask.Rollback {
-		n.Gate.OpenedAt, n.Gate.ExpiresAt = n.Gate.Started, now.UTC().Add(k.Policy.Deadline)
+		n.Gate.OpenedAt, n.Gate.ExpiresAt = n.Gate.Started, now.UTC().Add(n.Policy.Deadline)
 	}
 	n.Gate.Void = "" // asked anew whenever the gate would open
 	return k.Shelf.Keep(ctx, n, func(old *approval.Notice) approval.Notice {
@@ -137,23 +139,15 @@ func (k *Keeper) notice(ctx context.Context, ask canary.GateAsk, about canary.Ap
 	})
 }
 
-// change reads the request on which people are asked, and enters it and its repository into the notice. Where the metadata
-// name none, it is the one that the commit belongs to.
+// change reads the request on which people are asked, by what the policy needs to know, and enters both into the notice.
 func (k *Keeper) change(ctx context.Context, n *approval.Notice) (forge.Change, error) {
-	of := n.Gate.Source
-	if of.Change == 0 {
-		found, err := k.Find(ctx, forge.Sought{Platform: of.Platform, Repository: n.Path, Commit: n.Gate.SHA})
-		switch {
-		case err != nil:
-			return forge.Change{}, err
-		case len(found) == 0:
-			return forge.Change{}, ErrNoChange
-		case len(found) > 1:
-			return forge.Change{}, &BadAsk{fmt.Errorf("the commit belongs to the requests %d and %d of %s; want the number of one as metadata %s",
-				found[0].Change, found[1].Change, n.Path, canary.AskChange)}
-		}
-		of = found[0]
-		n.Gate.Change = of.Change
+	of, err := k.source(ctx, n)
+	if err != nil {
+		return forge.Change{}, err
+	}
+	n.Gate.Change = of.Change
+	if err := k.policy(ctx, n); err != nil {
+		return forge.Change{}, err
 	}
 	forum, err := k.Change(*n)
 	if err != nil {
@@ -170,6 +164,40 @@ func (k *Keeper) change(ctx context.Context, n *approval.Notice) (forge.Change, 
 	}
 	n.Gate.Repository = change.Repository
 	return change, nil
+}
+
+// source is the request that the metadata name, and otherwise the one that the commit belongs to.
+func (k *Keeper) source(ctx context.Context, n *approval.Notice) (approval.Source, error) {
+	if n.Gate.Change != 0 {
+		return n.Gate.Source, nil
+	}
+	found, err := k.Find(ctx, forge.Sought{Platform: n.Gate.Platform, Repository: n.Path, Commit: n.Gate.SHA})
+	switch {
+	case err != nil:
+		return approval.Source{}, err
+	case len(found) == 0:
+		return approval.Source{}, ErrNoChange
+	case len(found) > 1:
+		return approval.Source{}, &BadAsk{fmt.Errorf("the commit belongs to the requests %d and %d of %s; want the number of one as metadata %s",
+			found[0].Change, found[1].Change, n.Path, canary.AskChange)}
+	}
+	return found[0], nil
+}
+
+// policy lets the repository's own policy ask for more than that of the server. It is read when the gate is asked about for
+// the first time, and what it says then holds for the gate.
+func (k *Keeper) policy(ctx context.Context, n *approval.Notice) error {
+	if k.File == nil {
+		return nil
+	}
+	own, err := k.File(ctx, *n)
+	if err != nil || own == nil {
+		return err
+	}
+	n.Policy = approval.Join(k.Policy, *own)
+	n.Policy.Bans.Actor = false // as in NewKeeper
+	n.Gate.PolicyHash = n.Policy.Hash()
+	return nil
 }
 
 // judge says what the gate says by what has been decided.

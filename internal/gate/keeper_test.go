@@ -155,6 +155,44 @@ func TestTheRequestOfAGateIsFoundByItsCommit(t *testing.T) {
 	f.check(true, "ask for a rollback")
 }
 
+func TestTheRepositorysOwnPolicyMayAskForMore(t *testing.T) {
+	t.Parallel()
+	f := newFlagged(t)
+	var own *approval.Policy
+	var wrong error
+	f.File = func(_ context.Context, n approval.Notice) (*approval.Policy, error) {
+		if n.Path != "shop/podinfo" || n.Gate.Platform != approval.GitHub {
+			t.Errorf("asked for the policy of %s", n.Path)
+		}
+		return own, wrong
+	}
+	wrong = &gate.BadAsk{Err: errors.New("no policy")}
+	if open, _, err := f.Ask(t.Context(), f.ask); open || err == nil || len(f.notices) != 0 {
+		t.Errorf("a policy that cannot be read: %v %v", open, err)
+	}
+	strict := approval.Defaults()
+	strict.Groups = []approval.Group{{Name: "sre", Users: []int64{bob, carol}, Count: 2}}
+	strict.Bans.Author, strict.SurvivesPush = false, true
+	own, wrong = &strict, nil
+	f.check(false, "lacks 2 more of group sre")
+	f.says(bob, f.line("confirm-rollout"))
+	f.says(author, f.line("confirm-rollout"))
+	own = nil // what is asked for at a gate stays
+	f.check(false, "lacks 1 more of group sre")
+	f.talk.roles[carol] = approval.RoleWrite
+	f.says(carol, f.line("confirm-rollout"))
+	f.check(true, "Approved")
+	n := f.notices["confirm-rollout"]
+	if n.Policy.SurvivesPush || !n.Policy.Bans.Author || n.Gate.PolicyHash != n.Policy.Hash() || n.Gate.PolicyHash == f.KeeperConfig.Policy.Hash() {
+		t.Errorf("the policy of the gate is %+v", n.Policy)
+	}
+	for _, d := range f.talk.log.Decisions {
+		if d.Policy != n.Gate.PolicyHash {
+			t.Errorf("a decision by the policy %q", d.Policy)
+		}
+	}
+}
+
 // Each case changes one thing after the gate was opened by an approval.
 func TestWhatClosesAGateOfFlaggersAgain(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,7 @@ var (
 )
 
 // gitlabRules are the endpoints that Penstock uses, by https://docs.gitlab.com/api/ (commits, notes, deployments, jobs,
-// merge requests, events, pipelines, members, users, emoji reactions). There is no package of GitLab's own description that
+// merge requests, repository files, events, pipelines, members, users, emoji reactions). There is no package of GitLab's own description that
 // a server could be made from, as there is of GitHub's.
 var gitlabRules = []gitlabRule{
 	gitlabGet(`/user`, nil),
@@ -73,6 +73,7 @@ var gitlabRules = []gitlabRule{
 		"environment": {needed: true, kind: "text", most: 255}, "sha": gitlabNeeded, "ref": gitlabNeeded, "tag": {needed: true, kind: "bool"}, "status": gitlabDeployed,
 	}},
 	{method: "PUT", path: gitlabPath(`/projects/N/deployments/N`), job: true, body: map[string]gitlabField{"status": gitlabDeployed}},
+	gitlabGet(`/projects/N/repository/files/[^/]+/raw`, map[string][]string{"ref": nil, "lfs": {"true", "false"}}),
 	gitlabGet(`/projects/N/events`, map[string][]string{"action": {"pushed"}, "target_type": nil, "before": nil, "after": nil, "sort": gitlabSort}),
 	gitlabGet(`/projects/N/pipelines/N`, nil),
 	gitlabGet(`/(projects|groups)/N/members/all/N`, nil),

@@ -70,7 +70,11 @@ func replay(t *testing.T, server string, r Request) string {
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), r.Method, server+r.Path+"?"+query.Encode(), body)
+	path := r.Path
+	if at, file, ok := strings.Cut(path, "/contents/"); ok { // in the description the path of a file is one part of the address
+		path = at + "/contents/" + url.PathEscape(file)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), r.Method, server+path+"?"+query.Encode(), body)
 	if err != nil {
 		t.Fatal(err)
 	}
