@@ -24,9 +24,10 @@ import (
 //	asks CODE URL BODY [HEADER=VALUE]...  post the body and demand the code; the answer is in the file answer
 //	opens URL BODY [HEADER=VALUE]...      post the body until the answer is 200, for at most 20 seconds
 //	looks CODE URL [HEADER=VALUE]...      the same with a GET
+//	notes CODE URL SECRET PROJECT TEXT [AGE]   deliver GitLab's webhook of a note, signed that long ago; the answer is in the file answer
 //	hears URL TEXT [HEADER=VALUE]...      listen to server-sent events until the text comes
 func serveCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens, "looks": looks, "hears": hearsEvent, "key": appKey}
+	return map[string]func(*testscript.TestScript, bool, []string){"serving": untilServing, "asks": asks, "opens": opens, "looks": looks, "hears": hearsEvent, "key": appKey, "notes": notes}
 }
 
 func untilServing(ts *testscript.TestScript, neg bool, args []string) {
@@ -79,6 +80,25 @@ func answered(ts *testscript.TestScript, request *http.Request, code string, hea
 	ts.Check(err)
 	if got, body := read(ts, request, headers); got != want {
 		ts.Fatalf("%s answers %d, want %d: %s", request.URL, got, want, body)
+	}
+}
+
+func notes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 5 {
+		ts.Fatalf("usage: notes CODE URL SECRET PROJECT TEXT [AGE]")
+	}
+	project, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	d := scriptDelivery{url: args[1], secret: args[2], number: 900_000, at: time.Now(), body: scriptNoteHook(project, args[4])}
+	if len(args) > 5 {
+		age, err := time.ParseDuration(args[5])
+		ts.Check(err)
+		d.at = d.at.Add(-age)
+	}
+	code, text := d.send()
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), []byte(text), 0o600))
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%s answers %d, want %s: %s", args[1], code, args[0], text)
 	}
 }
 

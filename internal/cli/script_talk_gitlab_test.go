@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -11,7 +12,7 @@ import (
 var (
 	awarded  = regexp.MustCompile(`/notes/(\d+)/award_emoji$`)
 	asksEdit = regexp.MustCompile(`(n\d+):note`)
-	memberOf = regexp.MustCompile(`/projects/7/members/all/(\d+)$`)
+	memberOf = regexp.MustCompile(`/projects/(?:7|acme/shop)/members/all/(\d+)$`)
 	userOf   = regexp.MustCompile(`/api/v4/users/(\d+)$`)
 )
 
@@ -19,7 +20,7 @@ var (
 func (k *scriptTalk) replyGitLab(r *http.Request, body string) (any, bool) {
 	const sha = "0123456789012345678901234567890123456789"
 	path := r.URL.Path
-	names := map[string]string{"3": "ann", "4": "bob", "5": "eve"}
+	names := map[string]string{"3": "ann", "4": "bob", "5": "eve", "6": "robot"}
 	switch {
 	case !strings.HasPrefix(path, "/api/"):
 	case r.Method == http.MethodPost && path == "/api/graphql":
@@ -33,6 +34,11 @@ func (k *scriptTalk) replyGitLab(r *http.Request, body string) (any, bool) {
 			if strconv.Itoa(c["id"].(int)) == awarded.FindStringSubmatch(path)[1] {
 				c["updated_at"] = time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
 			}
+		}
+	case r.Method == http.MethodPost && strings.HasSuffix(path, "/merge_requests/12/notes"): // GitLab tells of the bot's own notes, too
+		var note struct{ Body string }
+		if json.Unmarshal([]byte(body), &note) == nil {
+			k.deliver(note.Body, nil)
 		}
 	case r.Method != http.MethodGet:
 	case strings.HasSuffix(path, "/merge_requests/12"):
@@ -51,7 +57,7 @@ func (k *scriptTalk) replyGitLab(r *http.Request, body string) (any, bool) {
 		return scriptUser(names[userOf.FindStringSubmatch(path)[1]]), true
 	case memberOf.MatchString(path):
 		id, _ := strconv.Atoi(memberOf.FindStringSubmatch(path)[1])
-		return map[string]any{"id": id, "state": "active", "access_level": map[int]int{3: 50, 4: 30, 5: 10}[id]}, true
+		return map[string]any{"id": id, "state": "active", "access_level": map[int]int{3: 50, 4: 30, 5: 10, 6: 30}[id]}, true
 	case strings.HasSuffix(path, "/merge_requests/12/notes") && r.URL.Query().Get("order_by") == "updated_at":
 		return append([]map[string]any{}, k.comments...), true
 	}

@@ -8,15 +8,17 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
 // scriptTalk is what people do on pull request 12 of the scripts' GitHub: ann (3) wrote it, pushed it and started the
-// run; bob (4) may write, and eve (5) may read.
+// run; bob (4) may write, eve (5) may read, and robot (6) is a machine that may write.
 type scriptTalk struct {
 	mu       sync.Mutex
 	who      string
@@ -30,6 +32,7 @@ type scriptTalk struct {
 	reviews  []map[string]any
 	hook     string // where webhooks are delivered to; empty: nowhere
 	secret   string // by which they are signed
+	sent     int    // webhooks
 	files    map[string]string
 }
 
@@ -83,7 +86,10 @@ func (k *scriptTalk) change(args []string) {
 }
 
 func scriptUser(login string) map[string]any {
-	return map[string]any{"id": map[string]int{"ann": 3, "bob": 4, "eve": 5}[login], "login": login, "type": "User", "username": login, "bot": false, "state": "active"}
+	kind := map[bool]string{false: "User", true: "Bot"}[login == "robot"]
+	return map[string]any{
+		"id": map[string]int{"ann": 3, "bob": 4, "eve": 5, "robot": 6}[login], "login": login, "type": kind, "username": login, "bot": kind == "Bot", "state": "active",
+	}
 }
 
 var asksFor = regexp.MustCompile(`/canary approve ([a-z0-9]+-[0-9]+-[a-z0-9]+)`)
@@ -114,34 +120,89 @@ func (k *scriptTalk) say(who, body, at string) {
 	k.comments = append(k.comments, map[string]any{
 		"id": 500 + len(k.comments), "body": body, "created_at": at, "updated_at": at, "user": scriptUser(who), "author": scriptUser(who),
 	})
-	if k.hook != "" {
-		go deliver(k.hook, k.secret, len(k.comments), k.comments[len(k.comments)-1])
-	}
+	k.deliver(body, k.comments[len(k.comments)-1])
 }
 
-// deliver sends the webhook of a comment, as GitHub does: once, whatever comes of it.
-func deliver(to, secret string, number int, comment map[string]any) {
-	body, err := json.Marshal(map[string]any{
+// deliver sends the webhook of a comment, as the forges do: once, whatever comes of it. The lock is held.
+func (k *scriptTalk) deliver(body string, comment map[string]any) {
+	if k.hook == "" {
+		return
+	}
+	k.sent++
+	d := scriptDelivery{url: k.hook, secret: k.secret, number: k.sent, at: time.Now()}
+	d.body = map[string]any{
 		"action": "created", "comment": comment, "sender": comment["user"],
 		"issue":      map[string]any{"number": 12, "pull_request": map[string]any{"url": "x"}},
 		"repository": map[string]any{"id": 7, "full_name": "acme/shop"},
-	})
+	}
+	if strings.HasSuffix(k.hook, "/webhooks/gitlab") {
+		d.body = scriptNoteHook(7, body)
+	}
+	go func() { _, _ = d.send() }()
+}
+
+// scriptNoteHook is GitLab's payload of a note on merge request 12 of a project.
+func scriptNoteHook(project int, body string) map[string]any {
+	return map[string]any{
+		"object_kind": "note", "project": map[string]any{"id": project, "path_with_namespace": "acme/shop"}, "merge_request": map[string]any{"iid": 12},
+		"object_attributes": map[string]any{"action": "create", "noteable_type": "MergeRequest", "system": false, "note": body},
+	}
+}
+
+// scriptDelivery is one webhook. A secret that begins with whsec_ signs it as GitLab does, another one is GitLab's token, or
+// signs as GitHub does.
+type scriptDelivery struct {
+	url, secret string
+	number      int
+	at          time.Time
+	body        map[string]any
+}
+
+// send returns the code of the answer and its text.
+func (d scriptDelivery) send() (int, string) {
+	body, err := json.Marshal(d.body)
 	if err != nil {
 		panic(err)
 	}
-	req, err := http.NewRequest(http.MethodPost, to, bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, d.url, bytes.NewReader(body))
 	if err != nil {
 		panic(err)
 	}
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
+	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", d.number)
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-GitHub-Event", "issue_comment")
-	req.Header.Set("X-GitHub-Delivery", fmt.Sprintf("00000000-0000-0000-0000-%012d", number))
-	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	if resp, err := http.DefaultClient.Do(req); err == nil {
-		_ = resp.Body.Close()
+	key, signs := strings.CutPrefix(d.secret, "whsec_")
+	switch {
+	case signs:
+		raw, err := base64.StdEncoding.DecodeString(key)
+		if err != nil {
+			panic(err)
+		}
+		at := strconv.FormatInt(d.at.Unix(), 10)
+		mac := hmac.New(sha256.New, raw)
+		mac.Write([]byte(id + "." + at + "." + string(body)))
+		req.Header.Set("Webhook-Id", id)
+		req.Header.Set("Webhook-Timestamp", at)
+		req.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		req.Header.Set("X-Gitlab-Event", "Note Hook")
+	case strings.HasSuffix(d.url, "/webhooks/gitlab"):
+		req.Header.Set("X-Gitlab-Token", d.secret)
+		req.Header.Set("Idempotency-Key", id)
+		req.Header.Set("X-Gitlab-Event", "Note Hook")
+	default:
+		mac := hmac.New(sha256.New, []byte(d.secret))
+		mac.Write(body)
+		req.Header.Set("X-GitHub-Event", "issue_comment")
+		req.Header.Set("X-GitHub-Delivery", id)
+		req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
+	client := http.Client{Timeout: 20 * time.Second}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text)
 }
 
 // reply answers what is asked about the pull request and its people.
@@ -177,7 +238,7 @@ func (k *scriptTalk) reply(r *http.Request, body string) (any, bool) {
 	case strings.HasSuffix(path, "/activity"):
 		return []any{map[string]any{"after": sha, "actor": scriptUser("ann")}, map[string]any{"after": strings.Repeat("a", 40), "actor": scriptUser("ann")}}, true
 	case of:
-		role := map[string]string{"ann": "admin", "bob": "write"}[login]
+		role := map[string]string{"ann": "admin", "bob": "write", "robot": "write"}[login]
 		if role == "" {
 			role = "read"
 		}
