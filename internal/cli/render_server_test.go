@@ -2,10 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
 	"github.com/penstock-dev/penstock/internal/manifest"
@@ -65,5 +67,91 @@ func TestThePodOfTheServerUsesFlagsOfServe(t *testing.T) {
 	}
 	if found < 5 {
 		t.Errorf("only %d variables were found", found)
+	}
+}
+
+// everySetting is each flag of serve that --set takes, with a value that it takes.
+func everySetting(t *testing.T) map[string]*pflag.Flag {
+	t.Helper()
+	serve, _, err := commandTree().Find([]string{"serve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*pflag.Flag{}
+	serve.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" && unsettable(f.Name) == "" {
+			all[f.Name] = f
+		}
+	})
+	return all
+}
+
+// Whoever adds a flag to serve need do nothing here, unless it is a secret or is said by a value of its own.
+func TestEveryFlagOfServeCanBeGivenToTheServer(t *testing.T) {
+	t.Parallel()
+	serve, _, err := commandTree().Find([]string{"serve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := []string{
+		"address", "data", "github-app-key-file", "kubeconfig-data", "oidc-audience", "oidc-token-env", "repository", "serve-namespace", "token",
+	}
+	settings := everySetting(t)
+	serve.Flags().VisitAll(func(f *pflag.Flag) {
+		name := f.Name
+		if strings.HasSuffix(name, "-secret") || strings.HasSuffix(name, "-token") || name == "token" {
+			if _, shown := settings[name]; shown {
+				t.Errorf("--%s is a secret, and could be set where everybody sees it: it has to be a key of the Secret", name)
+			}
+		}
+		if _, ok := settings[name]; ok || name == "help" || slices.Contains(elsewhere, name) || slices.Contains(manifest.ServerSecretKeys(), name) {
+			return
+		}
+		t.Errorf("--%s of penstock serve cannot be given to the server: neither by --set nor by the Secret", name)
+	})
+	for name, f := range settings {
+		in := serverInputs{}
+		value := map[string]string{"bool": "true"}[f.Value.Type()]
+		if value == "" {
+			value = "text"
+		}
+		in.Settings = []string{name + "=" + value}
+		got, err := in.settings((&App{}).serveCommand().Flags())
+		if err != nil || len(got) != 1 || got[0].Values[0] != value {
+			t.Errorf("--set %s=%s: %v %v", name, value, got, err)
+		}
+	}
+}
+
+// The chart says of each setting what it is, so that helm refuses others.
+func TestTheChartKnowsEverySetting(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{}
+	for name, f := range everySetting(t) {
+		_, list := f.Value.(pflag.SliceValue)
+		switch {
+		case list:
+			want[name] = map[string]any{"type": "array", "items": map[string]any{"type": "string", "minLength": float64(1)}}
+		case f.Value.Type() == "bool":
+			want[name] = map[string]any{"type": "boolean"}
+		default:
+			want[name] = map[string]any{"type": "string", "minLength": float64(1)}
+		}
+	}
+	const file = "../../deploy/helm/penstock/values.schema.json"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct{ Settings map[string]any }
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	wanted := map[string]any{"type": "object", "additionalProperties": false, "properties": want}
+	if diff := cmp.Diff(wanted, schema.Properties.Settings); diff != "" {
+		all, err := json.Marshal(wanted)
+		t.Errorf("%s: let settings be\n%s\n%v\n%s", file, all, err, diff)
 	}
 }

@@ -14,6 +14,7 @@ func RenderChart() ([]byte, error) {
 	objects, err := RenderServer(Server{
 		Namespace: mark("namespace"), Image: mark("image"), Replicas: 424242, Served: []string{mark("served")},
 		Repositories: []string{mark("repositories")}, Host: mark("host"), IngressClass: mark("class"), TLSSecret: mark("tls"), AppKey: true,
+		Settings: []Setting{{Name: "settings", Values: []string{mark("settings")}}}, LoadTester: true, EgressPorts: []int32{markedPort},
 	})
 	if err != nil {
 		return nil, err
@@ -40,6 +41,10 @@ func templated(text string) string {
 		{"  ingressClassName: " + mark("class") + "\n", "  {{- with .Values.ingressClass }}\n  ingressClassName: {{ . | quote }}\n  {{- end }}\n"},
 		{tlsLines(), "  {{- with .Values.tlsSecret }}\n  tls:\n    - hosts:\n        - {{ $.Values.host | quote }}\n      secretName: {{ . | quote }}\n  {{- end }}\n"},
 		{appKeyLines(), "            {{- if .Values.githubAppKey }}\n" + appKeyLines() + "            {{- end }}\n"},
+		{settingLines, settingsTemplate},
+		{portLines, "        {{- range .Values.egressPorts }}\n        - port: {{ . }}\n          protocol: TCP\n        {{- end }}\n"},
+		{testerLines(), "    {{- if index .Values.settings \"load-tester\" }}\n" +
+			strings.Replace(testerLines(), "\n                  - "+mark("served"), " {{ .Values.namespaces | default (list .Release.Namespace) | toJson }}", 1) + "    {{- end }}\n"},
 		{"value: " + mark("served"), `value: {{ join "\n" (.Values.namespaces | default (list .Release.Namespace)) | quote }}`},
 		{mark("served"), "{{ . | quote }}"},
 		{mark("repositories"), `{{ join "\n" .Values.repositories | quote }}`},
@@ -56,6 +61,30 @@ func templated(text string) string {
 		return "{{- if .Values.host }}\n" + text + "{{- end }}\n"
 	}
 	return text
+}
+
+// markedPort stands for the ports of the chart's values.
+const markedPort = 42424
+
+const (
+	settingLines     = "            - name: PENSTOCK_SETTINGS\n              value: penstock-value-settings\n"
+	settingsTemplate = `            {{- range $name, $value := .Values.settings }}
+            - name: {{ printf "PENSTOCK_%s" ($name | upper | replace "-" "_") }}
+              value: {{ if kindIs "slice" $value }}{{ join "\n" $value | quote }}{{ else }}{{ toString $value | quote }}{{ end }}
+            {{- end }}
+`
+	portLines = "        - port: 42424\n          protocol: TCP\n"
+)
+
+// testerLines are what lets a load tester out to the namespaces that are served.
+func testerLines() string {
+	return `    - to:
+        - namespaceSelector:
+            matchExpressions:
+              - key: kubernetes.io/metadata.name
+                operator: In
+                values:
+                  - ` + mark("served") + "\n"
 }
 
 func tlsLines() string {

@@ -37,6 +37,20 @@ type Server struct {
 	IngressClass string   // empty: the cluster's default
 	TLSSecret    string   // of the Ingress; empty: none
 	AppKey       bool     // the Secret holds the private key of a GitHub App
+	Settings     []Setting
+	LoadTester   bool    // it makes load on the canaries, and so has to reach them
+	EgressPorts  []int32 // to which it may connect besides, such as that of a forge of one's own
+}
+
+// Setting is a flag of penstock serve that the server is given. A flag that may be repeated has several values.
+type Setting struct {
+	Name   string
+	Values []string
+}
+
+// ServerVariable is the variable of the environment that a flag of penstock serve is taken from.
+func ServerVariable(flag string) string {
+	return "PENSTOCK_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // RenderServer returns everything of a server but its Secret. It runs where the Pod Security Standard "restricted" is
@@ -160,29 +174,6 @@ func (s *Server) disruption() Object {
 	}
 }
 
-// network lets anybody in to the one port, since the forge comes through whatever Ingress controller there is, and lets
-// out only names, the forge and the API server.
-func (s *Server) network() Object {
-	port := func(protocol corev1.Protocol, number int32) networkingv1.NetworkPolicyPort {
-		n := intstr.FromInt32(number)
-		return networkingv1.NetworkPolicyPort{Protocol: &protocol, Port: &n}
-	}
-	return Object{
-		Comment: "In: the one port. Out: names (53), and the forge and the API server (443, 6443).",
-		Body: &networkingv1.NetworkPolicy{
-			TypeMeta: metav1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy"}, ObjectMeta: s.meta(),
-			Spec: networkingv1.NetworkPolicySpec{
-				PodSelector: metav1.LabelSelector{MatchLabels: serverLabels()},
-				PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
-				Ingress:     []networkingv1.NetworkPolicyIngressRule{{Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, serverPort)}}},
-				Egress: []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{
-					port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53), port(corev1.ProtocolTCP, 443), port(corev1.ProtocolTCP, 6443),
-				}}},
-			},
-		},
-	}
-}
-
 func (s *Server) ingress() Object {
 	path := networkingv1.PathTypePrefix
 	spec := networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: s.Host, IngressRuleValue: networkingv1.IngressRuleValue{
@@ -232,9 +223,12 @@ func (s *Server) environment() []corev1.EnvVar {
 	if s.AppKey {
 		env = append(env, corev1.EnvVar{Name: "PENSTOCK_GITHUB_APP_KEY_FILE", Value: secretsDir + "/github-app-key"})
 	}
+	for _, set := range s.Settings {
+		env = append(env, corev1.EnvVar{Name: ServerVariable(set.Name), Value: strings.Join(set.Values, "\n")})
+	}
 	for _, key := range ServerSecretKeys() {
 		env = append(env, corev1.EnvVar{
-			Name: "PENSTOCK_" + strings.ToUpper(strings.ReplaceAll(key, "-", "_")),
+			Name: ServerVariable(key),
 			ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 				LocalObjectReference: corev1.LocalObjectReference{Name: ServerName}, Key: key, Optional: ref(true),
 			}},

@@ -56,10 +56,10 @@ func TestWhatIsDeployedIsWhatIsRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(chart), "penstock-value-") || strings.Contains(string(chart), "424242") {
+	if strings.Contains(string(chart), "penstock-value-") || strings.Contains(string(chart), "42424") {
 		t.Error("a value of the chart was not put in")
 	}
-	for _, value := range []string{".Values.replicas", ".Values.ingressClass", ".Values.tlsSecret", ".Values.githubAppKey", ".Values.namespaces", ".Values.repositories", ".Values.image", ".Values.host"} {
+	for _, value := range []string{".Values.replicas", ".Values.ingressClass", ".Values.tlsSecret", ".Values.githubAppKey", ".Values.namespaces", ".Values.repositories", ".Values.image", ".Values.host", ".Values.settings", ".Values.egressPorts"} {
 		if !strings.Contains(string(chart), value) {
 			t.Errorf("the chart does not use %s", value)
 		}
@@ -84,5 +84,31 @@ func TestServerHasARoleWhereItServes(t *testing.T) {
 	}
 	if strings.Contains(string(text), "kind: Ingress\n") || strings.Contains(string(text), "PENSTOCK_GITHUB_APP_KEY_FILE") || strings.Contains(string(text), "status:") {
 		t.Errorf("what nobody asked for is there:\n%s", text)
+	}
+}
+
+func TestAServerReachesWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	plain := Server{Namespace: "ops", Image: "i", Replicas: 2, Served: []string{"shop"}}
+	more := plain
+	more.LoadTester, more.EgressPorts = true, []int32{8443}
+	more.Settings = []Setting{{Name: "approvers", Values: []string{"role:write", "user:7"}}, {Name: "page", Values: []string{"on"}}}
+	for server, there := range map[*Server]bool{&plain: false, &more: true} {
+		objects, err := RenderServer(*server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := RenderYAML(objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{
+			"port: 8443", "key: kubernetes.io/metadata.name\n                operator: In\n                values:\n                  - shop",
+			"name: PENSTOCK_APPROVERS\n              value: |-\n                role:write\n                user:7", "name: PENSTOCK_PAGE\n              value: \"on\"",
+		} {
+			if strings.Contains(string(text), part) != there {
+				t.Errorf("%q is there: %v; want %v in\n%s", part, !there, there, text)
+			}
+		}
 	}
 }
