@@ -95,6 +95,7 @@ type (
 		faults      map[string][]gitlabFault // by method and the last part of the path, such as "POST notes"
 		obeyed      []string                 // quick actions
 		talk        fakeTalk
+		jobs        fakeJobs
 		log         []string
 		last        int
 	}
@@ -201,6 +202,10 @@ func (f *fakeGitLab) serve(w http.ResponseWriter, r *http.Request) {
 		"GET " + project + "/merge_requests/{iid}":                         f.getRequest,
 		"GET /api/v4/projects/{id}/events":                                 f.listPushes,
 		"GET " + project + "/pipelines/{id}":                               f.getPipeline,
+		"GET " + project + "/pipelines/{id}/jobs":                          f.listJobs,
+		"GET " + project + "/pipelines":                                    f.listPipelines,
+		"POST " + project + "/jobs/{id}/play":                              f.playJob,
+		"POST " + project + "/trigger/pipeline":                            f.trigger,
 		"GET " + project + "/members/all/{user}":                           f.getMember,
 		"GET /api/v4/groups/{group}/members/all/{user}":                    f.getMember,
 		"GET /api/v4/users/{user}":                                         f.getUser,

@@ -27,7 +27,7 @@ type gitlabRule struct {
 // gitlabField is one field of a body.
 type gitlabField struct {
 	needed bool
-	kind   string   // text, number or bool
+	kind   string   // text, number, bool, object or list
 	values []string // nil: any
 	most   int      // characters; 0: as many as one likes
 }
@@ -40,8 +40,8 @@ var (
 )
 
 // gitlabRules are the endpoints that Penstock uses, by https://docs.gitlab.com/api/ (commits, notes, deployments, jobs,
-// merge requests, repository files, events, pipelines, members, users, emoji reactions). There is no package of GitLab's own description that
-// a server could be made from, as there is of GitHub's.
+// merge requests, repository files, events, pipelines, pipeline triggers, members, users, emoji reactions). There is no package of
+// GitLab's own description that a server could be made from, as there is of GitHub's.
 var gitlabRules = []gitlabRule{
 	gitlabGet(`/user`, nil),
 	{method: "GET", path: gitlabPath(`/job`), job: true},
@@ -76,6 +76,15 @@ var gitlabRules = []gitlabRule{
 	gitlabGet(`/projects/N/repository/files/[^/]+/raw`, map[string][]string{"ref": nil, "lfs": {"true", "false"}}),
 	gitlabGet(`/projects/N/events`, map[string][]string{"action": {"pushed"}, "target_type": nil, "before": nil, "after": nil, "sort": gitlabSort}),
 	gitlabGet(`/projects/N/pipelines/N`, nil),
+	gitlabGet(`/projects/N/pipelines/N/jobs`, map[string][]string{"scope": nil, "include_retried": {"true", "false"}}),
+	gitlabGet(`/projects/N/pipelines`, map[string][]string{
+		"ref": nil, "sha": nil, "updated_after": nil, "updated_before": nil, "order_by": {"id", "status", "ref", "updated_at", "user_id"}, "sort": gitlabSort,
+		"source": {"push", "web", "trigger", "schedule", "api", "external", "pipeline", "chat", "webide", "merge_request_event", "parent_pipeline"},
+	}),
+	{method: "POST", path: gitlabPath(`/projects/N/jobs/N/play`), body: map[string]gitlabField{"job_variables_attributes": {kind: "list"}}},
+	{method: "POST", path: gitlabPath(`/projects/N/trigger/pipeline`), body: map[string]gitlabField{
+		"ref": gitlabNeeded, "token": gitlabNeeded, "variables": {kind: "object"},
+	}},
 	gitlabGet(`/(projects|groups)/N/members/all/N`, nil),
 	gitlabGet(`/users/N`, nil),
 	{method: "POST", path: regexp.MustCompile(`^/api/graphql$`), body: map[string]gitlabField{"query": gitlabNeeded}},
@@ -193,6 +202,10 @@ func (f gitlabField) check(p *problems, name string, value any) {
 		kind = "number"
 	case bool:
 		kind = "bool"
+	case map[string]any:
+		kind = "object"
+	case []any:
+		kind = "list"
 	}
 	if kind != f.kind {
 		p.add("%s is a %s, and must be a %s", name, kind, f.kind)
