@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,15 +127,15 @@ func (b *bulletin) asked(images, args []string) ([]string, []string, error) {
 			return nil, nil, fmt.Errorf("payload of the deployment: %w", err)
 		}
 	}
-	if len(args) == 0 && payload.Canary != "" {
-		args = []string{payload.Canary}
+	if name := cmp.Or(b.ci.Resumes.Canary, payload.Canary); len(args) == 0 && name != "" {
+		args = []string{name}
 	}
 	return images, args, nil
 }
 
 // surfaces returns what shows the rollout of a canary.
 func (b *bulletin) surfaces(c *canary.Canary) []forge.Surface {
-	r := forge.Rollout{ID: b.ci.RunID + "/" + c.Namespace + "/" + c.Name, Namespace: c.Namespace, Canary: c.Name}
+	r := forge.Rollout{ID: b.ci.Origin() + "/" + c.Namespace + "/" + c.Name, Namespace: c.Namespace, Canary: c.Name}
 	switch {
 	case b.github != nil:
 		return b.github.Surfaces(r)

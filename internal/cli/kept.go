@@ -25,6 +25,7 @@ type kept struct {
 	OnCancel string          `json:"onCancel"` // as --on-cancel
 	Settle   string          `json:"settle"`   // as --settle
 	Job      *keptJob        `json:"job,omitempty"`
+	Resume   string          `json:"resume,omitempty"` // as --resume
 }
 
 // keptJob is the job of a run, whose pages are completed by whoever ends its rollout.
@@ -63,6 +64,9 @@ func (d *drive) kept() json.RawMessage {
 	if d.job.CI.Platform != "" {
 		k.Job = &d.job
 	}
+	if d.standing.resume != (forge.Means{}) {
+		k.Resume = d.standing.resume.String()
+	}
 	text, err := json.Marshal(k)
 	if err != nil || len(text) > keptLimit {
 		if d.warn != nil {
@@ -78,6 +82,7 @@ type unkept struct {
 	canary *canary.Canary
 	policy policy
 	job    keptJob
+	resume forge.Means // by which a server starts the run that takes it up; none where a person does
 }
 
 // readKept reads the plan of a record. It counts only for the canary whose record it is in: somebody who may write one
@@ -111,6 +116,9 @@ func readKept(namespace, name string, r *rollout.Record) (unkept, error) {
 		return u, fmt.Errorf("what its run has kept is damaged: settle: %w", err)
 	}
 	u.policy = policy{holdOnCancel: hold, settle: &settle}
+	if u.resume, err = forge.ParseMeans(k.Resume); err != nil {
+		return u, fmt.Errorf("what its run has kept is damaged: resume: %w", err)
+	}
 	if k.Job != nil {
 		u.job = *k.Job
 	}

@@ -55,6 +55,7 @@ func (a *App) order(in *runInputs, args []string, b *bulletin) (*order, error) {
 	if len(args) > 0 {
 		o.name = args[0]
 	}
+	check(o.policy.standing.startable(&b.ci))
 	check(o.fits(in))
 	if err := badInputs(problems); err != nil {
 		return nil, err

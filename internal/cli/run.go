@@ -95,12 +95,19 @@ func (a *App) runAlone(ctx context.Context, in *runInputs, client *kube.Client, 
 		}
 		return a.dryRun(ctx, d)
 	}
+	still := o.bulletin.resuming(client, c)
+	if still != nil { // before a page is opened: it may be the last one of a rollout that is over
+		if err := still(ctx); err != nil {
+			return err
+		}
+	}
 	p := o.bulletin.poster(ctx, c, true)
 	d, err := prepare()
 	if err != nil {
 		p.close(ctx, err)
 		return err
 	}
+	d.confirm = still
 	result, err := a.runOne(ctx, in, d, p)
 	p.close(ctx, err)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
@@ -20,6 +21,7 @@ type suspendInputs struct {
 	Wait      string   `input:"wait" help:"how long --on-gate suspend waits before it suspends; default 0s"`
 	Watchdog  string   `input:"watchdog" help:"who ends a suspended rollout when --gate-timeout is over: schedule (a scheduled penstock finalize --expired) or server (penstock serve, which has to be there); --on-gate suspend needs it"`
 	SuspendAt []string `input:"suspend-at" help:"gate that a later run opens with --approved, whatever webhooks say: confirm-rollout, confirm-traffic-increase or confirm-promotion; may be repeated"`
+	Resume    string   `input:"resume" default:"none" help:"how the server starts the run that goes on from there, when people have answered the gate: none, or on GitHub rerun[:JOB], workflow:FILE[@REF], dispatch:EVENT or protection-rule:ENVIRONMENT, and on GitLab play:JOB or trigger[:REF]; needs --approvals server and --watchdog server"`
 	Approved  []string `input:"approved" help:"gate that is open because somebody has started this run to open it, if the rollout was suspended there; may be repeated"`
 }
 
@@ -30,6 +32,7 @@ type standing struct {
 	after    time.Duration
 	at       []canary.HookType // gates that runs open: those to suspend at, and those to open
 	approved []canary.HookType
+	resume   forge.Means // by which a server starts the run that comes back
 }
 
 // parse returns all problems at once. The policy is that of the rollout.
@@ -42,6 +45,9 @@ func (in *suspendInputs) parse(p *policy) (standing, error) {
 	s.approved, err = runGates("approved", in.Approved)
 	problems = append(problems, err)
 	s.at = append(suspended, s.approved...)
+	if s.resume, err = forge.ParseMeans(in.Resume); err != nil {
+		say("resume: %w", err)
+	}
 	switch in.Watchdog {
 	case "", "schedule":
 	case "server":
@@ -94,10 +100,13 @@ func runGates(input string, names []string) ([]canary.HookType, error) {
 
 // fits returns what a run that suspends cannot do.
 func (s *standing) fits(in *runInputs) error {
-	if !s.suspend {
-		return nil
-	}
 	var problems []error
+	if s.resume != (forge.Means{}) {
+		problems = s.resumes(in)
+	}
+	if !s.suspend {
+		return errors.Join(problems...)
+	}
 	if in.Group {
 		problems = append(problems, errors.New("on-gate: suspend is not for --group; its canaries wait for each other"))
 	}
@@ -105,6 +114,38 @@ func (s *standing) fits(in *runInputs) error {
 		problems = append(problems, errors.New("on-gate: suspend is not for --driver follow; the gates are Flagger's"))
 	}
 	return errors.Join(problems...)
+}
+
+// resumes returns what is lacking for a server to start the run that comes back.
+func (s *standing) resumes(in *runInputs) []error {
+	var problems []error
+	if !s.suspend {
+		problems = append(problems, fmt.Errorf("resume: %s needs --on-gate suspend; with wait, the run is there when the gate opens", s.resume))
+	}
+	if in.Approvals != "server" {
+		problems = append(problems, fmt.Errorf("resume: %s needs --approvals server, by which a server knows that the gate is open", s.resume))
+	}
+	if in.Watchdog != "server" {
+		problems = append(problems, fmt.Errorf("resume: %s needs --watchdog server, which refuses when no server is there", s.resume))
+	}
+	return problems
+}
+
+// startable returns why a job could not be followed by the run that a server starts.
+func (s *standing) startable(ci *forge.CI) error {
+	m := s.resume
+	atRef := m.Ref == "" && (m.Kind == forge.Workflow || m.Kind == forge.Trigger)
+	switch {
+	case m == forge.Means{}:
+		return nil
+	case ci.Platform == "":
+		return fmt.Errorf("resume: %s is for a job of %s, and this is none, or --forge none hides it", m, m.Platform())
+	case ci.Platform != m.Platform():
+		return fmt.Errorf("resume: %s is of %s, and this is a job of %s", m, m.Platform(), ci.Platform)
+	case atRef && (ci.Ref == "" || ci.Fork || strings.HasPrefix(ci.Ref, "refs/pull/")):
+		return fmt.Errorf("resume: %s needs a branch or a tag of this repository, and the job is for %q; add one", m, ci.Ref)
+	}
+	return nil
 }
 
 // apply puts it into the spec of a rollout.

@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -30,6 +31,8 @@ type CI struct {
 	Environment    string // that is deployed to; empty when the event has none
 	EnvironmentURL string
 
+	Resumes Resumes // the rollout that the job was started for; zero for any other job
+
 	RunURL, RunID string
 	JobID         string
 	PipelineID    int64 // only on GitLab
@@ -49,6 +52,17 @@ type Payload struct {
 	Image  []string // images to roll out: "image" may be one text or a list
 	Canary string   // name of the canary to roll out
 }
+
+// Resumes names the suspended rollout that a server has started the job for. A job that was dispatched has the commit of a
+// branch; what it rolls out is of another one, which is in CI.SHA.
+type Resumes struct {
+	Rollout string // the id of the run that has suspended it
+	Canary  string
+	Run     string // the workflow run, or the pipeline, that has suspended it
+}
+
+// Origin is the workflow run or pipeline that the rollout began in: its pages are marked with it.
+func (ci *CI) Origin() string { return cmp.Or(ci.Resumes.Run, ci.RunID) }
 
 // RequestURL is the page of the pull or merge request, or nothing when the event has none.
 func (ci *CI) RequestURL() string {

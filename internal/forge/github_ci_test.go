@@ -48,13 +48,18 @@ func TestReadCIKnowsWhatEachEventIsAbout(t *testing.T) {
 	request := func(fork bool) func(*CI) {
 		return func(c *CI) { c.SHA, c.Ref, c.Request, c.Fork = headSHA, "topic", 7, fork }
 	}
+	resumed := func(c *CI) { c.SHA, c.Resumes = headSHA, Resumes{Rollout: "run-1", Canary: "podinfo", Run: "98"} }
 	for name, tt := range map[string]struct {
 		event, text string
 		change      func(*CI)
 	}{
-		"a push is about the commit of the job":                {"push", `{"ref": "x", "after": "y"}`, func(*CI) {}},
-		"a dispatch by hand is, too":                           {"workflow_dispatch", `{"inputs": {"a": "b"}}`, func(*CI) {}},
-		"a dispatch by a program is, too":                      {"repository_dispatch", `{"client_payload": {"image": 1}}`, func(*CI) {}},
+		"a push is about the commit of the job": {"push", `{"ref": "x", "after": "y"}`, func(*CI) {}},
+		"a dispatch by hand is, too":            {"workflow_dispatch", `{"inputs": {"a": "b"}}`, func(*CI) {}},
+		"a dispatch by a program is, too":       {"repository_dispatch", `{"client_payload": {"image": 1}}`, func(*CI) {}},
+		"a dispatch by a server is about what was suspended": {"workflow_dispatch",
+			`{"inputs": {"penstock-rollout": "run-1", "penstock-canary": "podinfo", "penstock-sha": "` + headSHA + `", "penstock-run": "98", "other": ""}}`, resumed},
+		"an event of a server is, too": {"repository_dispatch",
+			`{"client_payload": {"penstock-rollout": "run-1", "penstock-canary": "podinfo", "penstock-sha": "` + headSHA + `", "penstock-run": "98"}}`, resumed},
 		"a schedule is, too":                                   {"schedule", `{"schedule": "0 0 * * *"}`, func(*CI) {}},
 		"a release is about its tag":                           {"release", `{"release": {"tag_name": "v1"}}`, func(c *CI) { c.Ref = "refs/tags/v1" }},
 		"a pull request is about its head":                     {"pull_request", pull(`{"id": 42}`), request(false)},
@@ -103,6 +108,9 @@ func TestReadCIListsEveryProblemAtOnce(t *testing.T) {
 			`{"deployment": {"id": 3, "sha": "` + headSHA + `", "payload": {"image": ["a", ""], "canary": 7}}}`, []string{
 				`the deployment's payload.image is ["a", ""], and must be an image or a list of images`,
 				`the deployment's payload.canary is 7, and must be a text`}},
+		"a rollout of no commit": {map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"}, `{"inputs": {"penstock-rollout": "run-1", "penstock-sha": "main"}}`,
+			[]string{`the event workflow_dispatch names the rollout "run-1" in penstock-rollout, and has to name the commit in penstock-sha, ` +
+				`the workflow run in penstock-run and the canary in penstock-canary as well`}},
 		"a deployment that is none": {map[string]string{"GITHUB_EVENT_NAME": "deployment"}, `{}`,
 			[]string{"the event deployment has no deployment with an id and a commit"}},
 		"a pull request that is none": {map[string]string{"GITHUB_EVENT_NAME": "pull_request"}, `{"pull_request": {"number": 7}}`,

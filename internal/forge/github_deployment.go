@@ -177,7 +177,7 @@ func (d *deployment) find(ctx context.Context) (int64, error) {
 		}
 		for _, one := range found {
 			var m mark
-			if json.Unmarshal(one.Payload, &m) == nil && m.Run == d.g.ci.RunID && m.Run != "" {
+			if json.Unmarshal(one.Payload, &m) == nil && m.Run == d.g.ci.Origin() && m.Run != "" {
 				return one.GetID(), nil
 			}
 		}
@@ -195,7 +195,7 @@ func (d *deployment) create(ctx context.Context) error {
 			Ref:         &d.g.ci.SHA,
 			Environment: &d.g.ci.Environment,
 			Description: github.String("Progressive delivery"),
-			Payload:     mark{Run: d.g.ci.RunID},
+			Payload:     mark{Run: d.g.ci.Origin()},
 			// Without these two, GitHub may merge the default branch into ours (202), or wait for all checks of the
 			// commit to pass (409), and ours is one of them.
 			AutoMerge:        &no,

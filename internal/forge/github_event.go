@@ -29,7 +29,9 @@ type event struct {
 			Number int `json:"number"`
 		} `json:"pull_requests"`
 	} `json:"workflow_run"`
-	Repository *repository `json:"repository"`
+	Repository *repository                `json:"repository"`
+	Inputs     map[string]json.RawMessage `json:"inputs"`         // of a workflow that was dispatched
+	Payload    map[string]json.RawMessage `json:"client_payload"` // of repository_dispatch
 }
 
 type repository struct {
@@ -71,12 +73,37 @@ func readEvent(ci *CI, path string, readFile func(string) ([]byte, error)) error
 		return e.pullRequest(ci)
 	case "workflow_run":
 		return e.workflowRun(ci)
+	case "workflow_dispatch":
+		return resumes(ci, e.Inputs)
+	case "repository_dispatch":
+		return resumes(ci, e.Payload)
 	case "release":
 		if e.Release != nil && e.Release.TagName != "" {
 			ci.Ref = "refs/tags/" + e.Release.TagName
 		}
 	}
-	return nil // push, workflow_dispatch, repository_dispatch, schedule and all others: the variables tell everything
+	return nil // push, schedule and all others: the variables tell everything
+}
+
+// resumes reads which rollout the job was started for, as githubStarter tells it. A job that somebody else has dispatched is
+// told nothing of that.
+func resumes(ci *CI, told map[string]json.RawMessage) error {
+	text := func(name string) string {
+		var value string
+		_ = json.Unmarshal(told[name], &value) // what is no text is none of ours
+		return value
+	}
+	r := Resumes{Rollout: text(resumeRollout), Canary: text(resumeCanary), Run: text(resumeRun)}
+	if r.Rollout == "" {
+		return nil
+	}
+	sha := text(resumeSHA)
+	if !commitID.MatchString(sha) || !digits.MatchString(r.Run) || r.Canary == "" {
+		return fmt.Errorf("the event %s names the rollout %q in %s, and has to name the commit in %s, the workflow run in %s and the canary in %s as well",
+			ci.Event, r.Rollout, resumeRollout, resumeSHA, resumeRun, resumeCanary)
+	}
+	ci.Resumes, ci.SHA = r, sha
+	return nil
 }
 
 func (e *event) deployment(ci *CI) error {

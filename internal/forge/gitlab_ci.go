@@ -38,6 +38,7 @@ func readGitLab(getenv func(string) string) (CI, error) {
 	}
 	r.id("CI_JOB_ID")
 	r.request(&ci)
+	r.resumes(&ci)
 	if err := errors.Join(r.problems...); err != nil {
 		return CI{}, err
 	}
@@ -69,6 +70,16 @@ func (r *gitlabVariables) request(ci *CI) {
 	if branch := r.getenv("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"); branch != "" {
 		ci.Ref = branch
 	}
+}
+
+// resumes fills in which rollout a triggered pipeline is for. Its pages are those of the job that has suspended it.
+func (r *gitlabVariables) resumes(ci *CI) {
+	if ci.Resumes.Rollout = r.getenv(resumeRolloutVariable); ci.Resumes.Rollout == "" {
+		return
+	}
+	ci.Resumes.Canary, ci.SHA = r.text(resumeCanaryVariable), r.sha(resumeSHAVariable)
+	ci.PipelineID, ci.JobID = r.id(resumePipelineVariable), strconv.FormatInt(r.id(resumeJobVariable), 10)
+	ci.Resumes.Run = strconv.FormatInt(ci.PipelineID, 10)
 }
 
 func (r *gitlabVariables) wrong(name, value, allowed string) {

@@ -95,3 +95,24 @@ func TestGitLabVariablesThatAreWrongAreAllNamed(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestATriggeredPipelineIsAboutWhatWasSuspended(t *testing.T) {
+	t.Parallel()
+	old := strings.Repeat("b", 40)
+	env := gitlabBranch()
+	maps.Copy(env, map[string]string{
+		"CI_PIPELINE_SOURCE": "trigger", "PENSTOCK_RESUME_ROLLOUT": "run-1", "PENSTOCK_RESUME_CANARY": "podinfo", "PENSTOCK_RESUME_SHA": old,
+		"PENSTOCK_RESUME_PIPELINE": "900", "PENSTOCK_RESUME_JOB": "901",
+	})
+	want := wantGitLabBranch()
+	want.Event, want.SHA, want.PipelineID, want.JobID = "trigger", old, 900, "901"
+	want.Resumes = forge.Resumes{Rollout: "run-1", Canary: "podinfo", Run: "900"}
+	got, err := forge.ReadCI(func(name string) string { return env[name] }, nil)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	delete(env, "PENSTOCK_RESUME_SHA")
+	if _, err := forge.ReadCI(func(name string) string { return env[name] }, nil); err == nil || !strings.Contains(err.Error(), "PENSTOCK_RESUME_SHA: is not set") {
+		t.Errorf("without the commit: %v", err)
+	}
+}

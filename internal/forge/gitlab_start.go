@@ -24,6 +24,7 @@ const (
 	resumeCanaryVariable   = "PENSTOCK_RESUME_CANARY"
 	resumeSHAVariable      = "PENSTOCK_RESUME_SHA"
 	resumePipelineVariable = "PENSTOCK_RESUME_PIPELINE" // that has suspended the rollout
+	resumeJobVariable      = "PENSTOCK_RESUME_JOB"      // likewise
 )
 
 func (o *Office) gitlabStarter(r Resume) (Starter, error) {
@@ -103,7 +104,7 @@ func (s *gitlabStarter) Start(ctx context.Context) error {
 func (s *gitlabStarter) told() map[string]string {
 	return map[string]string{
 		resumeRolloutVariable: s.Rollout, resumeCanaryVariable: s.Canary, resumeSHAVariable: s.CI.SHA,
-		resumePipelineVariable: fmt.Sprint(s.CI.PipelineID),
+		resumePipelineVariable: fmt.Sprint(s.CI.PipelineID), resumeJobVariable: s.CI.JobID,
 	}
 }
 
@@ -148,7 +149,7 @@ func (s *gitlabStarter) ByHand() string {
 		return fmt.Sprintf("open %s/%d and play the job %s", page, s.CI.PipelineID, s.Means.Name)
 	}
 	text := fmt.Sprintf("open %s/new for %s, with the variables", page, s.ref())
-	for _, name := range []string{resumeRolloutVariable, resumeCanaryVariable, resumeSHAVariable, resumePipelineVariable} {
+	for _, name := range []string{resumeRolloutVariable, resumeCanaryVariable, resumeSHAVariable, resumePipelineVariable, resumeJobVariable} {
 		text += " " + name + "=" + s.told()[name]
 	}
 	return text

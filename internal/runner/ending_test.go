@@ -74,3 +74,26 @@ func TestAnEndThatWasSavedIsCarriedOut(t *testing.T) {
 		})
 	}
 }
+
+// Who ends a rollout because people have rejected it has not cancelled anything: what they said is the reason.
+func TestARolloutThatPeopleRejectIsRolledBackAndNotCancelled(t *testing.T) {
+	t.Parallel()
+	bubbleNow(t, func(t *testing.T) {
+		w := initialised(t)
+		p := w.newProcess()
+		killed := false
+		p.fault = func(_ int, call string) fault {
+			killed = killed || w.route.Canary > 0
+			return fault{deadly: killed}
+		}
+		_, _ = do(p, newRun(p, "v2"))
+		run := newRun(w.newProcess(), "")
+		stop := make(chan struct{})
+		close(stop)
+		run.Ending, run.Stop, run.StopWithin, run.StopWhy = true, stop, time.Minute, "reject by bob"
+		result, err := do(w.newProcess(), run)
+		if err != nil || result.Outcome != rollout.RolledBack || result.Reason.Detail != "reject by bob" || w.route.Canary != 0 {
+			t.Errorf("%v, %v (%+v), %d %%", err, result.Outcome, result.Reason, w.route.Canary)
+		}
+	})
+}

@@ -183,7 +183,11 @@ func (l *loop) turn(ctx context.Context) (rollout.Decision, error) {
 	if _, held := l.Fence.Fence(); !held {
 		return rollout.Decision{}, l.Superseded
 	}
-	if l.stopping() {
+	switch {
+	case !l.stopping():
+	case l.StopWhy != "":
+		obs.Stop, obs.StopWhy = rollout.StopRollback, l.StopWhy
+	default:
 		obs.Stop = rollout.StopCancel
 	}
 	d := rollout.Decide(&l.Spec, &l.st, &obs)

@@ -64,6 +64,7 @@ type Run struct {
 	Superseded error           // the error by which Cluster and Journal say that another run has taken over
 	Refused    error           // the error by which the Journal says that its record cannot be read, ever
 	Stop       <-chan struct{} // closed when the run is cancelled
+	StopWhy    string          // why it is stopped, when it is rolled back and not cancelled
 	StopWithin time.Duration   // how long a cancelled run may take to reach its safe end
 	Ending     bool            // a rollout of before is brought to its end, and none is begun
 	GiveUp     time.Duration   // how long the cluster may refuse every read and write
