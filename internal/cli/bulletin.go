@@ -50,6 +50,7 @@ type bulletin struct {
 	ci      forge.CI
 	github  *forge.GitHub  // nil when nothing is shown there
 	actions *forge.Actions // nil outside GitHub Actions
+	office  *officeOf      // of a server, which has no job of its own; nil in a job
 }
 
 // bulletin reads what the CI job knows of itself. The error lists what is wrong with the inputs.
@@ -134,9 +135,11 @@ func (b *bulletin) asked(images, args []string) ([]string, []string, error) {
 }
 
 // surfaces returns what shows the rollout of a canary.
-func (b *bulletin) surfaces(c *canary.Canary) []forge.Surface {
+func (b *bulletin) surfaces(ctx context.Context, c *canary.Canary) []forge.Surface {
 	r := forge.Rollout{ID: b.ci.Origin() + "/" + c.Namespace + "/" + c.Name, Namespace: c.Namespace, Canary: c.Name}
 	switch {
+	case b.office != nil:
+		return b.succeed(ctx, r)
 	case b.github != nil:
 		return b.github.Surfaces(r)
 	case b.ci.Platform == forge.PlatformGitLab:

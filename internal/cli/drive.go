@@ -45,6 +45,7 @@ type drive struct {
 	reporters  []runner.Reporter
 	begun      func()                          // called when everything is checked and the lease is held; may be nil
 	leaseLimit time.Duration                   // how long another run's lease is waited for; 0 is the usual
+	stopWhy    string                          // why a stopped run is rolled back, when it is not cancelled
 	busy       kube.Busy                       // what to do when another run is at work
 	standing   standing                        // how it leaves closed gates
 	busyOnly   string                          // the only run that is asked to stop; "" asks any
@@ -123,7 +124,7 @@ func (d *drive) run(ctx context.Context) (runner.Result, error) {
 		Record: crew.record, Spec: d.spec, Images: d.images, Snapshot: d.snapshot(),
 		Cluster: world, Journal: crew.journal, Analyst: d.judging(crew.analyst), Fence: fence.lease, Hooks: crew.hooks,
 		Reporters: d.loaded(slices.Concat(d.withView(view, fence), crew.reporters)), Clock: d.clock,
-		Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused, Stop: d.stop, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)),
+		Superseded: kube.ErrSuperseded, Refused: kube.ErrRefused, Stop: d.stop, StopWhy: d.stopWhy, StopWithin: d.scale(cmp.Or(d.stopLimit, stopLimit)),
 		Ending: d.ending, GiveUp: d.spec.Deadline, Nudge: crew.voters.heard(), Yield: release,
 	}
 	if d.join != nil {

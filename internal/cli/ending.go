@@ -28,6 +28,7 @@ type ending struct {
 	before   predecessor
 	was      kube.Unrenewed // what is known of its lease
 	problem  error          // why it cannot be ended
+	said     string         // what people have said of a suspended rollout, to end it; empty: nothing
 
 	say    func(text string)                                       // told what becomes of it, in a line
 	show   func(d *drive) (each runner.Reporter, end func() error) // shows its decisions
@@ -45,7 +46,7 @@ func (e *ending) leave(record *rollout.Record, expired bool, now time.Time) stri
 		return "the rollout is over: " + string(record.Status.Phase)
 	case !expired && mine != "" && record.ID != mine:
 		return "the rollout belongs to another run, " + record.ID
-	case !record.Status.Suspended.IsZero() && !(expired && record.Status.Lapsed(now)):
+	case e.said == "" && !record.Status.Suspended.IsZero() && !(expired && record.Status.Lapsed(now)):
 		return "the rollout is " + asleep(&record.Status)
 	case !expired && url != "" && record.RunURL != "" && record.RunURL != url:
 		return "the rollout belongs to another job, " + record.RunURL
@@ -174,6 +175,7 @@ func (a *App) end(ctx context.Context, in *finalizeInputs, e *ending, m *metrics
 	if err != nil {
 		return err
 	}
+	e.hangUp(ctx, &record, b.app.warn)
 	e.say(strings.TrimRight(report.Clean(report.Sentence(report.Summarise(result.Snapshot))), "\n"))
 	if result.Outcome == rollout.Halted {
 		return errors.New("it is halted, with the traffic where it is safest; see above")
@@ -187,6 +189,9 @@ func (e *ending) prepare(d *drive, in *finalizeInputs, record *rollout.Record) {
 	d.stop, d.begun, d.stopLimit, d.leaseLimit = stop, func() { close(stop) }, finalizeLimit, leaseLimit
 	d.ending, d.busy = true, kube.Wait // and not what the run itself was told to do
 	d.confirm, d.unrenewed = e.still(record), e.was
+	if e.said != "" { // they want it back, whatever its run was told to do when it is cancelled
+		d.stopWhy, d.spec.HoldOnCancel = e.said, false
+	}
 	switch {
 	case e.was != (kube.Unrenewed{}): // whoever writes it now is alive
 		d.busy, d.leaseLimit = kube.Fail, expiredLimit
@@ -194,5 +199,21 @@ func (e *ending) prepare(d *drive, in *finalizeInputs, record *rollout.Record) {
 		d.leaseLimit = expiredLimit
 	case e.owns(record): // the job is over: what is still alive of it has no one to tell
 		d.busy, d.busyOnly = kube.Supersede, record.ID
+	}
+}
+
+// hangUp says that a suspended rollout that was ended listens to nobody any more. It is best effort: what is said to a
+// rollout that is over changes nothing.
+func (e *ending) hangUp(ctx context.Context, was *rollout.Record, warn func(error)) {
+	if was.Suspension() == "" {
+		return
+	}
+	n, err := e.client.Notice(ctx, e.canary)
+	if err == nil && n != nil && !n.Over {
+		n.Over = true
+		err = kube.NewBoard(e.client, e.canary, func() (int64, bool) { return n.Epoch, true }).Post(ctx, *n)
+	}
+	if err != nil && !errors.Is(err, kube.ErrSuperseded) {
+		warn(fmt.Errorf("%s/%s: its gate is not said to be over: %w", e.canary.Namespace, e.canary.Name, err))
 	}
 }

@@ -32,7 +32,7 @@ type poster struct {
 
 // poster opens the pages of a canary. Close must be called. Of several canaries, each has its files in a directory of its own.
 func (b *bulletin) poster(ctx context.Context, c *canary.Canary, alone bool) *poster {
-	p := &poster{bulletin: b, publisher: forge.NewPublisher(ctx, b.surfaces(c)...), dir: b.in.ReportDir}
+	p := &poster{bulletin: b, publisher: forge.NewPublisher(ctx, b.surfaces(ctx, c)...), dir: b.in.ReportDir}
 	if p.dir != "" && !alone {
 		p.dir = filepath.Join(p.dir, c.Namespace+"-"+c.Name)
 	}

@@ -27,6 +27,7 @@ type scriptForge struct {
 	tape *tape.Tape // what the scripts ask of GitHub
 
 	shelf scriptShelf
+	runs  scriptRuns
 }
 
 func forgeOf(ts *testscript.TestScript) *scriptForge { return ts.Value(forgeKey{}).(*scriptForge) }
@@ -44,6 +45,11 @@ type forgeKey struct{}
 //	forge hooks URL SECRET   deliver a webhook for what people write from now on
 //	forge holds FILE      the default branch holds the file, at the same path; without it no file is there
 //	forge lonely          the commit belongs to no pull request
+//	forge over            the workflow run of the job is over
+//	forge waits NAME      a job of it waits for an environment
+//	forge manual STATUS   a job of the pipeline, called promote, is manual or something else
+//	forge refuses         nothing is started from now on
+//	asked COUNT METHOD PATH TEXT...   demand that a request was made so often, now or soon
 //	forge remembers       keep what is made from now on, for whoever looks later
 //	kept LIST COUNT TEXT...  demand that so many objects were made, and that the last of them holds the texts
 //	ever METHOD PATH TEXT...  demand a request to a path, given as an expression, with these texts, at any time until now or soon
@@ -53,6 +59,7 @@ func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"forge": func(ts *testscript.TestScript, _ bool, args []string) { forgeOf(ts).start(ts, args) },
 		"kept":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).kept(ts, neg, args) },
 		"ever":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).ever(ts, neg, args) },
+		"asked": func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).asked(ts, neg, args) },
 		"told":  func(ts *testscript.TestScript, neg bool, args []string) { forgeOf(ts).told(ts, neg, args) },
 	}
 }
@@ -65,6 +72,9 @@ func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 	}
 	if kind == "holds" {
 		f.talk.hold(args[1], ts.ReadFile(args[1]))
+		return
+	}
+	if f.runs.change(ts, args) {
 		return
 	}
 	if kind == "remembers" {
@@ -122,6 +132,11 @@ func (f *scriptForge) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if f.talk.show(w, r) {
+		return
+	}
+	if status, reply := f.runs.reply(r, string(body)); status != 0 {
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(reply)
 		return
 	}
 	if r.Method == http.MethodPost {

@@ -84,19 +84,18 @@ func (a *App) serve(ctx context.Context, in *serveInputs) error {
 			page.Mount(r)
 		}
 	}
+	if s.guard, err = a.watchdog(ctx, s); err != nil {
+		return errors.Join(err, on.Close())
+	}
 	l, err := a.listens(ctx, s, server.Config{Listener: on, Log: s.log, Mount: mount, Linger: s.linger})
 	if err != nil {
 		return errors.Join(err, on.Close())
 	}
-	watch, err := a.watchdog(ctx, s)
-	if err != nil {
-		return errors.Join(err, on.Close())
-	}
-	if page != nil {
-		l = shown{l, page, func(ctx context.Context) { s.showRollouts(ctx, page) }}
+	if page != nil || s.resumer != nil {
+		l = shown{l, page, func(ctx context.Context) { s.showRollouts(ctx, s.audience(page)) }}
 	}
 	s.started(on.Addr())
-	return s.run(ctx, a.Stop, guarded{l, watch})
+	return s.run(ctx, a.Stop, guarded{l, s.guard})
 }
 
 // listener answers requests until ctx ends, and then those that are under way.

@@ -28,6 +28,8 @@ type hookInputs struct {
 	GitHubTokenFile    string   `input:"github-token-file" help:"file with that token"`
 	GitLabURL          string   `input:"gitlab-url" default:"https://gitlab.com" help:"address of GitLab"`
 	GitLabToken        string   `input:"gitlab-token" help:"access token of GitLab with the scope api, by which the server reads comments"`
+	GitLabTriggers     []string `input:"gitlab-trigger-token" help:"NUMBER=TOKEN: token of the pipeline triggers of a project of GitLab, for runs with --resume trigger; may be repeated"`
+	GitLabTriggerFiles []string `input:"gitlab-trigger-token-file" help:"file with such tokens, one a line; may be repeated"`
 	GitLabTokenFile    string   `input:"gitlab-token-file" help:"file with that token"`
 }
 
@@ -45,6 +47,7 @@ type forgeAccess struct {
 	githubToken, gitlabToken string
 	appID                    int64 // 0 without an App
 	appKey                   []byte
+	triggers                 map[int64]string // tokens of GitLab's pipeline triggers, by the number of the project
 }
 
 // used reports whether webhooks are received at all. Gates and load tests need none.
@@ -91,10 +94,29 @@ func (in *hookInputs) parseAccess(p *problems) forgeAccess {
 		githubToken: p.secret(secretInput{name: "github-token", texts: given(in.GitHubToken), files: given(in.GitHubTokenFile)}),
 		gitlabToken: p.secret(secretInput{name: "gitlab-token", texts: given(in.GitLabToken), files: given(in.GitLabTokenFile)}),
 	}
+	access.triggers = in.parseTriggers(p)
 	p.add(checkForgeURL("github-url", in.GitHubURL))
 	p.add(checkForgeURL("gitlab-url", in.GitLabURL))
 	in.parseApp(p, &access)
 	return access
+}
+
+// parseTriggers reads the tokens of GitLab's pipeline triggers. What is wrong is said without them.
+func (in *hookInputs) parseTriggers(p *problems) map[int64]string {
+	tokens := map[int64]string{}
+	for i, text := range p.secrets(secretInput{name: "gitlab-trigger-token", texts: in.GitLabTriggers, files: in.GitLabTriggerFiles}) {
+		number, token, _ := strings.Cut(text, "=")
+		project, err := strconv.ParseInt(number, 10, 64)
+		switch {
+		case err != nil || project <= 0 || token == "":
+			p.addf("gitlab-trigger-token: number %d is not NUMBER=TOKEN, with the number of the project (its text is not shown)", i+1)
+		case tokens[project] != "":
+			p.addf("gitlab-trigger-token: project %d has two tokens; use one of them", project)
+		default:
+			tokens[project] = token
+		}
+	}
+	return tokens
 }
 
 func checkForgeURL(name, address string) error {

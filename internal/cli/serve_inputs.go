@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/loadtest"
 	"github.com/penstock-dev/penstock/internal/server"
@@ -70,6 +71,9 @@ type serving struct {
 	client *kube.Client // nil when nothing is kept in a cluster
 	file   *server.File // nil when everything is
 	gates  *server.Gates
+
+	guard   *guard        // nil when nobody watches over the rollouts
+	resumer *gate.Resumer // nil when no webhook is received
 }
 
 // parse reads the files of secrets, and returns all problems at once. Nothing is opened and nobody is asked.

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"github.com/penstock-dev/penstock/internal/gate"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/server"
@@ -15,16 +16,18 @@ import (
 // pageRetry is how long a page waits before it asks again for what it was refused.
 const pageRetry = time.Minute
 
-// shown is a server with a page, which it keeps up to date while it runs.
+// shown is a server that is told what the cluster keeps while it runs: its page, and whoever resumes rollouts.
 type shown struct {
 	listener
-	page  *server.Page
+	page  *server.Page // nil when there is none
 	watch func(ctx context.Context)
 }
 
 // Run serves until ctx ends. Those who listen for changes are let go at once then, so that nothing waits for them.
 func (s shown) Run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, s.page.Close)()
+	if s.page != nil {
+		defer context.AfterFunc(ctx, s.page.Close)()
+	}
 	watching, stop := context.WithCancel(ctx)
 	var working sync.WaitGroup
 	working.Go(func() { s.watch(watching) })
@@ -51,9 +54,37 @@ func (s *serving) openPage() *server.Page {
 	return server.NewPage(config)
 }
 
-// showRollouts tells the page what the cluster keeps, until ctx ends. Nothing is asked for a page that nobody can see.
-func (s *serving) showRollouts(ctx context.Context, page *server.Page) {
-	if s.client == nil || !page.Shown() {
+// audience is who is told what the cluster keeps.
+type audience struct {
+	page    *server.Page  // nil when nobody can see it
+	resumer *gate.Resumer // nil when nobody resumes rollouts
+}
+
+func (s *serving) audience(page *server.Page) audience {
+	if page != nil && !page.Shown() {
+		page = nil
+	}
+	return audience{page, s.resumer}
+}
+
+func (a audience) see(namespace string, all []report.Standing) {
+	if a.page != nil {
+		a.page.See(namespace, all)
+	}
+	if a.resumer != nil {
+		a.resumer.See(namespace, all)
+	}
+}
+
+func (a audience) trouble(namespace string, err error) {
+	if a.page != nil {
+		a.page.Trouble(namespace, err)
+	}
+}
+
+// showRollouts tells the audience what the cluster keeps, until ctx ends. Nothing is asked when there is none.
+func (s *serving) showRollouts(ctx context.Context, to audience) {
+	if s.client == nil || to == (audience{}) {
 		return
 	}
 	namespaces := s.namespaces
@@ -62,17 +93,17 @@ func (s *serving) showRollouts(ctx context.Context, page *server.Page) {
 	}
 	var watching sync.WaitGroup
 	for _, namespace := range namespaces {
-		watching.Go(func() { s.showNamespace(ctx, page, namespace) })
+		watching.Go(func() { s.showNamespace(ctx, to, namespace) })
 	}
 	watching.Wait()
 }
 
 // showNamespace goes on after a refusal: the permission may be granted while the server runs.
-func (s *serving) showNamespace(ctx context.Context, page *server.Page, namespace string) {
+func (s *serving) showNamespace(ctx context.Context, to audience, namespace string) {
 	watch := kube.StandingWatch{
 		Whose: kube.Whose{Namespace: namespace}, Clock: clock.RealClock{},
-		See:      func(all []report.Standing) error { page.See(namespace, all); return nil },
-		Answered: func(err error) { page.Trouble(namespace, err) },
+		See:      func(all []report.Standing) error { to.see(namespace, all); return nil },
+		Answered: func(err error) { to.trouble(namespace, err) },
 	}
 	said := ""
 	for {
@@ -80,10 +111,10 @@ func (s *serving) showNamespace(ctx context.Context, page *server.Page, namespac
 		if ctx.Err() != nil {
 			return
 		}
-		page.Trouble(namespace, err)
+		to.trouble(namespace, err)
 		if err.Error() != said {
 			said = err.Error()
-			s.log.Warn("the page cannot show the rollouts; `penstock render server` prints the role that this takes", "namespace", namespace, "error", said)
+			s.log.Warn("what the cluster keeps of the rollouts cannot be read, so that no page shows them and none is resumed; `penstock render server` prints the role that this takes", "namespace", namespace, "error", said)
 		}
 		timer := time.NewTimer(pageRetry)
 		select {

@@ -27,6 +27,7 @@ type reception struct {
 	desk    *gate.Desk
 	notices *kube.Notices
 	app     *forge.GitHubApp // nil without an App
+	resumer *gate.Resumer
 	log     *slog.Logger
 }
 
@@ -39,6 +40,7 @@ func (r *reception) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	working.Go(func() { r.notices.Run(watching) })
 	working.Go(func() { r.desk.Run(watching) })
+	working.Go(func() { r.resumer.Run(watching) })
 	if r.app != nil {
 		working.Go(func() { r.redeliver(watching) })
 	}
@@ -72,6 +74,10 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	if err != nil {
 		return nil, badInput(err)
 	}
+	if s.guard != nil {
+		s.guard.office, s.guard.refuse = &officeOf{office, s.hooks.allows}, starts{s, office}.refuse
+	}
+	s.resumer = s.newResumer(office)
 	for _, namespace := range s.namespaces {
 		if err := s.client.Require(ctx, manifest.ServedNeeds(namespace)); err != nil {
 			return nil, classify(err)
@@ -110,7 +116,7 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	if err != nil {
 		return nil, badInput(err)
 	}
-	return &reception{Server: receiver, desk: desk, notices: notices, app: office.App(), log: s.log}, nil
+	return &reception{Server: receiver, desk: desk, notices: notices, app: office.App(), resumer: s.resumer, log: s.log}, nil
 }
 
 // policyOf reads the policies of repositories, which have them at a path; nil without one.

@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/manifest"
 	"github.com/penstock-dev/penstock/internal/report"
+	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
 
@@ -22,6 +23,10 @@ type guard struct {
 	log    *slog.Logger
 	in     *finalizeInputs
 	dog    *kube.Watchdog
+	office *officeOf // nil when the server may not write to a forge
+
+	// refuse tells whoever waits for a suspended rollout that it was ended; nil when nobody can be told.
+	refuse func(ctx context.Context, namespace, canary string, record *rollout.Record) error
 }
 
 // watchdog prepares the watch over the rollouts of the namespaces that are served. It is nil without a cluster, and when it
@@ -52,18 +57,33 @@ func (g *guard) end(ctx context.Context, x kube.Abandoned) error {
 	name := x.Namespace + "/" + x.Canary
 	log := g.log.With("canary", name, "run", x.Record.ID)
 	log.Info("a rollout is abandoned", "phase", string(x.Record.Status.Phase), "weight", int(x.Record.Status.Weight), "url", x.Record.RunURL)
-	e := ending{
-		bulletin: &bulletin{app: g.app, id: runID()}, was: x.Lease,
-		say: func(text string) { log.Info(text) },
-		show: func(*drive) (runner.Reporter, func() error) {
-			return &logReporter{log: log}, func() error { return nil }
-		},
-	}.byKept(g.client, x.Namespace, x.Canary, &x.Record)
-	err := g.app.end(ctx, g.in, e, &metrics{stop: func() {}})
+	return g.finish(ctx, ending{was: x.Lease}, log, x.Namespace, x.Canary, &x.Record)
+}
+
+// finish brings a rollout to its end by what its run has kept.
+func (g *guard) finish(ctx context.Context, e ending, log *slog.Logger, namespace, name string, record *rollout.Record) error {
+	e.bulletin = &bulletin{app: g.app, id: runID(), office: g.office}
+	e.say = func(text string) { log.Info(text) }
+	e.show = func(*drive) (runner.Reporter, func() error) {
+		return &logReporter{log: log}, func() error { return nil }
+	}
+	err := g.app.end(ctx, g.in, e.byKept(g.client, namespace, name, record), &metrics{stop: func() {}})
 	if err != nil && ctx.Err() == nil {
-		log.Error("an abandoned rollout could not be ended, and is tried again", "error", report.Clean(err.Error()))
+		log.Error("a rollout could not be ended, and is tried again", "error", report.Clean(err.Error()))
+	}
+	if err == nil && g.refuse != nil {
+		if err := g.refuse(ctx, namespace, name, record); err != nil {
+			log.Warn("the job that waits for the rollout is not told that it was ended", "error", report.Clean(err.Error()))
+		}
 	}
 	return err
+}
+
+// reject ends a suspended rollout that people have rejected, and tells why.
+func (g *guard) reject(ctx context.Context, s *report.Standing, why string) error {
+	log := g.log.With("canary", s.Namespace+"/"+s.Canary, "run", s.Record.ID)
+	log.Info("a suspended rollout is ended", "why", report.Clean(why), "url", s.Record.RunURL)
+	return g.finish(ctx, ending{said: why}, log, s.Namespace, s.Canary, &s.Record)
 }
 
 // logReporter writes each new decision of a rollout to a server's log.

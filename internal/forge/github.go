@@ -40,6 +40,7 @@ type GitHub struct {
 	ci          CI
 	owner, repo string
 	deployment  *deployment // nil if there is none
+	succeeds    bool        // it completes what the job has shown, in another name
 
 	mu      sync.Mutex // held during the lookups, so that several canaries cause one
 	request *int       // number of the pull request, 0 if there is none; nil before the lookup
@@ -69,15 +70,22 @@ func NewGitHub(cfg GitHubConfig) (*GitHub, error) {
 		return nil, err
 	}
 	transport := cfg.Client.HTTP().Transport
-	g := &GitHub{ci: cfg.CI, owner: owner, repo: repo}
+	g := newGitHub(cfg.CI, cfg.CreateDeployment)
 	g.api = newGitHubClient(cfg.Client, base, bearer{base: transport, token: cfg.Token})
-	if cfg.CI.Deployment.ID != 0 || (cfg.CreateDeployment && cfg.CI.Environment != "") {
-		g.deployment = &deployment{g: g, id: cfg.CI.Deployment.ID, pages: map[Rollout]Page{}}
-	}
-	if cfg.CI.Request > 0 {
-		g.request = &cfg.CI.Request
-	}
 	return g, nil
+}
+
+// newGitHub lacks the client that makes its requests.
+func newGitHub(ci CI, deploys bool) *GitHub {
+	g := &GitHub{ci: ci}
+	g.owner, g.repo, _ = strings.Cut(ci.Repository, "/")
+	if ci.Deployment.ID != 0 || deploys && ci.Environment != "" {
+		g.deployment = &deployment{g: g, id: ci.Deployment.ID, pages: map[Rollout]Page{}}
+	}
+	if ci.Request > 0 {
+		g.request = &ci.Request
+	}
+	return g
 }
 
 // Surfaces returns what shows this rollout: the check run (or the commit status, if the token is a person's), the

@@ -96,7 +96,10 @@ func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.base.RoundTrip(req)
 }
 
-// ownLogin returns the name of the user that the token stands for, such as github-actions[bot].
+// jobsLogin is the bot as which jobs write.
+const jobsLogin = "github-actions[bot]"
+
+// ownLogin returns the name of the user that the token stands for, such as jobsLogin.
 func (g *githubAPI) ownLogin(ctx context.Context) (string, error) {
 	g.who.Lock()
 	defer g.who.Unlock()
@@ -124,7 +127,7 @@ func (g *githubAPI) ownLogin(ctx context.Context) (string, error) {
 	}
 	if answer.Data.Viewer.Login == "" {
 		// Without an answer, only the bot of jobs is trusted: nobody else can have its name.
-		return "github-actions[bot]", nil
+		return jobsLogin, nil
 	}
 	g.login = answer.Data.Viewer.Login
 	return g.login, nil

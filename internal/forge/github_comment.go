@@ -57,8 +57,8 @@ func (c *requestComment) show(ctx context.Context, number int, p Page) error {
 		_, _, err := c.g.api.Issues.EditComment(ctx, c.g.owner, c.g.repo, c.id, &github.IssueComment{Body: &body})
 		return err
 	})
-	if statusOf(err) == http.StatusNotFound {
-		c.id = 0 // somebody deleted it
+	if status := statusOf(err); status == http.StatusNotFound || status == http.StatusForbidden && c.g.succeeds {
+		c.id = 0 // somebody deleted it, or it is not ours to edit
 		return c.create(ctx, number, body)
 	}
 	return err
@@ -85,7 +85,11 @@ func (c *requestComment) body(p Page) string {
 
 // find looks for our comment.
 func (c *requestComment) find(ctx context.Context, number int) (int64, error) {
-	found, err := c.g.commentOf(ctx, commentsOf{c.g.owner, c.g.repo, number}, marker(c.g.ci.Repository, c.rollout))
+	of := commentsOf{owner: c.g.owner, repo: c.g.repo, number: number}
+	if c.g.succeeds {
+		of.also = jobsLogin
+	}
+	found, err := c.g.commentOf(ctx, of, marker(c.g.ci.Repository, c.rollout))
 	if err == nil && found != nil {
 		c.place.is(found.GetHTMLURL())
 	}
@@ -96,6 +100,7 @@ func (c *requestComment) find(ctx context.Context, number int) (int64, error) {
 type commentsOf struct {
 	owner, repo string
 	number      int
+	also        string // somebody else whose comments are taken for ours; may be empty
 }
 
 // commentOf looks for a comment of our own that begins with a marker, over all pages; nil when there is none. The marker
@@ -118,7 +123,8 @@ func (g *githubAPI) commentOf(ctx context.Context, of commentsOf, marker string)
 			return nil, err
 		}
 		for _, comment := range comments {
-			if sameLogin(comment.GetUser(), login) && strings.HasPrefix(comment.GetBody(), marker) {
+			ours := sameLogin(comment.GetUser(), login) || of.also != "" && sameLogin(comment.GetUser(), of.also)
+			if ours && strings.HasPrefix(comment.GetBody(), marker) {
 				return comment, nil
 			}
 		}

@@ -51,7 +51,7 @@ func (c *GitHubChange) Reply(ctx context.Context, r Reply) error {
 	if err != nil {
 		return err
 	}
-	found, err := g.commentOf(ctx, commentsOf{c.owner, c.repo, number}, r.marker())
+	found, err := g.commentOf(ctx, commentsOf{owner: c.owner, repo: c.repo, number: number}, r.marker())
 	if err != nil || r.answers(found.GetBody()) {
 		return err
 	}

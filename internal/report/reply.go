@@ -74,3 +74,14 @@ func FlaggerGate(n *approval.Notice, v *approval.Verdict) string {
 	p := page{o: &MarkdownOptions{Platform: string(n.Gate.Platform), Gate: gate}}
 	return strings.Join(append([]string{heading, about}, p.gate()...), "\n\n") + "\n"
 }
+
+// ResumeReply tells people that the run which goes on with a suspended rollout has to be started by hand, and how.
+func ResumeReply(s *Standing, problem, byHand string) string {
+	return strings.Join([]string{
+		"### ⚠️ " + code(name(s.Namespace, s.Canary)) + " has to be resumed by hand",
+		"The gate " + code(string(s.Record.Status.Gate)) + " is open, but the run that goes on with the rollout was not started: " +
+			prose(clip(Clean(problem), 600)) + ".",
+		"To start it:\n\n" + fence(Clean(byHand), 2000),
+		"Nobody tries again. Until somebody does this, the rollout stands where it is; what ends it is the timeout of its gate.",
+	}, "\n\n") + "\n"
+}
