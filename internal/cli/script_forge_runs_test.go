@@ -41,6 +41,18 @@ func (s *scriptRuns) change(ts *testscript.TestScript, args []string) bool {
 		s.manual = args[1]
 	case "refuses":
 		s.refuses = true
+	case "asks-rule":
+		talk := &forgeOf(ts).talk
+		talk.tell("deployment_protection_rule", map[string]any{
+			"action": "requested", "environment": args[2], "event": "push", "repository": map[string]any{"id": 7, "full_name": "acme/shop"},
+			"deployment_callback_url": args[3] + "/repos/acme/shop/actions/runs/" + args[1] + "/deployment_protection_rule",
+		})
+	case "ends":
+		s.over = true
+		talk := &forgeOf(ts).talk
+		talk.tell("workflow_run", map[string]any{
+			"action": "completed", "workflow_run": map[string]any{"id": 99}, "repository": map[string]any{"id": 7, "full_name": "acme/shop"},
+		})
 	default:
 		return false
 	}

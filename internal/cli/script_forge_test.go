@@ -40,12 +40,15 @@ type forgeKey struct{}
 //	forge down            answer nothing from now on
 //	forge answers LOGIN VERB   somebody writes VERB, with its target, whenever a page asks for an approval; see scriptTalk
 //	forge asks LOGIN TEXT   somebody writes the text before that, once
+//	forge says LOGIN VERB   somebody writes VERB now, with the target of the page that has asked last
 //	forge silence         nobody answers any more
 //	forge merged          the pull request is merged, and has another head
 //	forge hooks URL SECRET   deliver a webhook for what people write from now on
 //	forge holds FILE      the default branch holds the file, at the same path; without it no file is there
 //	forge lonely          the commit belongs to no pull request
 //	forge over            the workflow run of the job is over
+//	forge ends            the same, and a webhook says so
+//	forge asks-rule RUN ENVIRONMENT API   a webhook asks for a deployment protection rule, to be answered at that API
 //	forge waits NAME      a job of it waits for an environment
 //	forge manual STATUS   a job of the pipeline, called promote, is manual or something else
 //	forge refuses         nothing is started from now on
@@ -66,7 +69,7 @@ func forgeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 
 func (f *scriptForge) start(ts *testscript.TestScript, args []string) {
 	kind := args[0]
-	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" || kind == "asks" {
+	if kind == "answers" || kind == "silence" || kind == "merged" || kind == "lonely" || kind == "hooks" || kind == "says" || kind == "asks" {
 		f.talk.change(args)
 		return
 	}

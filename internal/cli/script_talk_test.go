@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -23,6 +24,7 @@ type scriptTalk struct {
 	mu       sync.Mutex
 	who      string
 	verb     string
+	target   string // that was asked for last
 	seen     string // the target that was answered last
 	asker    string // who asks a question before the next answer; empty: nobody
 	question string
@@ -74,6 +76,8 @@ func (k *scriptTalk) change(args []string) {
 		k.who, k.verb, k.seen = args[1], args[2], ""
 	case "asks":
 		k.asker, k.question = args[1], strings.Join(args[2:], " ")
+	case "says":
+		k.say(args[1], "/canary "+args[2]+" "+k.target, time.Now().Add(time.Second).UTC().Format(time.RFC3339))
 	case "silence":
 		k.who = ""
 	case "merged":
@@ -97,6 +101,9 @@ var asksFor = regexp.MustCompile(`/canary approve ([a-z0-9]+-[0-9]+-[a-z0-9]+)`)
 // answer lets the person write who waits for a page that asks.
 func (k *scriptTalk) answer(body string) {
 	m := asksFor.FindStringSubmatch(body)
+	if m != nil {
+		k.target = m[1]
+	}
 	if k.who == "" || m == nil || m[1] == k.seen {
 		return
 	}
@@ -141,6 +148,15 @@ func (k *scriptTalk) deliver(body string, comment map[string]any) {
 	go func() { _, _ = d.send() }()
 }
 
+// tell sends a webhook of GitHub that is about no comment, and waits for the answer.
+func (k *scriptTalk) tell(event string, body map[string]any) {
+	k.mu.Lock()
+	k.sent++
+	d := scriptDelivery{url: k.hook, secret: k.secret, event: event, number: k.sent, at: time.Now(), body: body}
+	k.mu.Unlock()
+	_, _ = d.send()
+}
+
 // scriptNoteHook is GitLab's payload of a note on merge request 12 of a project.
 func scriptNoteHook(project int, body string) map[string]any {
 	return map[string]any{
@@ -153,6 +169,7 @@ func scriptNoteHook(project int, body string) map[string]any {
 // signs as GitHub does.
 type scriptDelivery struct {
 	url, secret string
+	event       string // of GitHub; empty: a comment
 	number      int
 	at          time.Time
 	body        map[string]any
@@ -191,7 +208,7 @@ func (d scriptDelivery) send() (int, string) {
 	default:
 		mac := hmac.New(sha256.New, []byte(d.secret))
 		mac.Write(body)
-		req.Header.Set("X-GitHub-Event", "issue_comment")
+		req.Header.Set("X-GitHub-Event", cmp.Or(d.event, "issue_comment"))
 		req.Header.Set("X-GitHub-Delivery", id)
 		req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}

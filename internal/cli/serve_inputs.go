@@ -74,6 +74,7 @@ type serving struct {
 
 	guard   *guard        // nil when nobody watches over the rollouts
 	resumer *gate.Resumer // nil when no webhook is received
+	runs    *runs         // likewise
 }
 
 // parse reads the files of secrets, and returns all problems at once. Nothing is opened and nobody is asked.

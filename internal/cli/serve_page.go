@@ -58,13 +58,14 @@ func (s *serving) openPage() *server.Page {
 type audience struct {
 	page    *server.Page  // nil when nobody can see it
 	resumer *gate.Resumer // nil when nobody resumes rollouts
+	runs    *runs         // likewise
 }
 
 func (s *serving) audience(page *server.Page) audience {
 	if page != nil && !page.Shown() {
 		page = nil
 	}
-	return audience{page, s.resumer}
+	return audience{page, s.resumer, s.runs}
 }
 
 func (a audience) see(namespace string, all []report.Standing) {
@@ -73,6 +74,7 @@ func (a audience) see(namespace string, all []report.Standing) {
 	}
 	if a.resumer != nil {
 		a.resumer.See(namespace, all)
+		a.runs.see(namespace, all)
 	}
 }
 
@@ -114,7 +116,7 @@ func (s *serving) showNamespace(ctx context.Context, to audience, namespace stri
 		to.trouble(namespace, err)
 		if err.Error() != said {
 			said = err.Error()
-			s.log.Warn("what the cluster keeps of the rollouts cannot be read, so that no page shows them and none is resumed; `penstock render server` prints the role that this takes", "namespace", namespace, "error", said)
+			s.log.Warn("the page cannot show the rollouts, and none is resumed; `penstock render server` prints the role that this takes", "namespace", namespace, "error", said)
 		}
 		timer := time.NewTimer(pageRetry)
 		select {

@@ -53,6 +53,7 @@ func (r *reception) Run(ctx context.Context) error {
 type looker struct {
 	desk    *gate.Desk
 	notices *kube.Notices
+	runs    *runs
 }
 
 // Look implements server.Looker. Before the notices were read nobody knows who waits for what, so it has to come again.
@@ -61,6 +62,9 @@ func (l looker) Look(ctx context.Context, s server.Subject) error {
 	case <-l.notices.Synced():
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the cluster to say which rollouts wait for people: %w", ctx.Err())
+	}
+	if s.Run != 0 {
+		return l.runs.look(ctx, s)
 	}
 	return l.desk.Look(ctx, approval.Source{Platform: s.Platform, Repository: s.Repository, Change: s.Change})
 }
@@ -78,6 +82,7 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 		s.guard.office, s.guard.refuse = &officeOf{office, s.hooks.allows}, starts{s, office}.refuse
 	}
 	s.resumer = s.newResumer(office)
+	s.runs = &runs{starts: starts{s, office}, standings: map[string][]report.Standing{}, waited: map[string]bool{}}
 	for _, namespace := range s.namespaces {
 		if err := s.client.Require(ctx, manifest.ServedNeeds(namespace)); err != nil {
 			return nil, classify(err)
@@ -106,9 +111,9 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 		}
 		config.Store = server.NewShared(kube.NewDeliveries(s.client, s.client.Namespace), clock.RealClock{})
 	}
-	config.Looker, config.Grammar = looker{desk, notices}, approval.Grammar{Prefix: s.prefix}
+	config.Looker, config.Grammar = looker{desk, notices, s.runs}, approval.Grammar{Prefix: s.prefix}
 	config.AnyRepository = s.hooks.anyRepository
-	config.GitHub = server.GitHub{Secrets: secretsOf(s.hooks.github), Repositories: s.hooks.githubIDs}
+	config.GitHub = server.GitHub{Secrets: secretsOf(s.hooks.github), Repositories: s.hooks.githubIDs, API: s.hooks.access.githubURL}
 	config.GitLab = server.GitLab{
 		Tokens: secretsOf(s.hooks.gitlab), SigningKeys: secretsOf(s.hooks.gitlabSigning), Repositories: s.hooks.gitlabIDs,
 	}

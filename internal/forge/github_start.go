@@ -180,10 +180,22 @@ func (s *githubStarter) Refuse(ctx context.Context, why string) error {
 	return s.report(ctx, "rejected", why)
 }
 
+// Wait implements Waiter. Only a rule can be told.
+func (s *githubStarter) Wait(ctx context.Context, what string) error {
+	if s.Means.Kind != ProtectionRule {
+		return nil
+	}
+	if waits, err := s.Ready(ctx); err != nil || waits != "" {
+		return err
+	}
+	return s.report(ctx, "", what)
+}
+
 // ruleComment is the longest comment of a rule, in characters.
 const ruleComment = 1024
 
-// report answers the rule. The address is the one that GitHub calls back to; see RuleCallback.
+// report answers the rule, at the address to which GitHub has asked to be called back. It is made of what is known of the
+// run: an address that came by a webhook is never called.
 func (s *githubStarter) report(ctx context.Context, state, comment string) error {
 	body := map[string]string{"environment_name": s.Means.Name, "comment": line(comment, ruleComment)}
 	if state != "" {

@@ -45,6 +45,11 @@ type Starter interface {
 	ByHand() string
 }
 
+// Waiter is a Starter that can also tell whoever looks at what is to be started what it waits for.
+type Waiter interface {
+	Wait(ctx context.Context, what string) error
+}
+
 // Refuser is a Starter that can also be told that nobody will start the run.
 type Refuser interface {
 	Refuse(ctx context.Context, why string) error

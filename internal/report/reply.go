@@ -85,3 +85,15 @@ func ResumeReply(s *Standing, problem, byHand string) string {
 		"Nobody tries again. Until somebody does this, the rollout stands where it is; what ends it is the timeout of its gate.",
 	}, "\n\n") + "\n"
 }
+
+// WaitsFor says in a line what the gate of a rollout lacks, and what opens it.
+func WaitsFor(s *Standing) string {
+	text := "Waiting at the gate " + Clean(s.gate()) + " of " + Clean(name(s.Namespace, s.Canary))
+	if len(s.Lacks) > 0 {
+		text += ", which lacks " + Clean(strings.Join(s.Lacks, ", "))
+	}
+	if s.Gate != nil && s.Gate.Command != "" {
+		text += ". To open it, write this line as a comment on the request: " + Clean(s.Gate.Command)
+	}
+	return text
+}

@@ -162,7 +162,7 @@ func examples(t testing.TB) []example {
 			Kind string `json:"object_kind"`
 		}
 		_ = json.Unmarshal(body, &p) // an event without a kind has another name
-		event := map[string]string{"note": noteHook, "merge_request": mergeHook}[p.Kind]
+		event := map[string]string{"note": noteHook, "merge_request": mergeHook, "build": jobHook}[p.Kind]
 		if event == "" {
 			event = "System Hook"
 		}

@@ -20,6 +20,7 @@ import (
 type GitHub struct {
 	Secrets      []Secret // any of them may have signed; two while one replaces the other
 	Repositories []int64  // by number
+	API          string   // the address to which GitHub may be called back; empty: to none
 }
 
 // GitLab is who may send webhooks of GitLab, to /webhooks/gitlab.

@@ -2,6 +2,9 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/penstock-dev/penstock/internal/approval"
 )
@@ -11,9 +14,12 @@ const (
 	issueComment = "issue_comment"
 	review       = "pull_request_review"
 	pullRequest  = "pull_request"
+	ruleAsked    = "deployment_protection_rule"
+	workflowRun  = "workflow_run"
+	workflowJob  = "workflow_job"
 )
 
-var githubEvents = []string{ping, issueComment, review, pullRequest}
+var githubEvents = []string{ping, issueComment, review, pullRequest, ruleAsked, workflowRun, workflowJob}
 
 // githubPayload is what is read of a payload; a comment's text only tells whether to look.
 type githubPayload struct {
@@ -38,6 +44,13 @@ type githubPayload struct {
 	PullRequest struct {
 		Number int64 `json:"number"`
 	} `json:"pull_request"`
+	Callback string `json:"deployment_callback_url"`
+	Run      struct {
+		ID int64 `json:"id"`
+	} `json:"workflow_run"`
+	Job struct {
+		Run int64 `json:"run_id"`
+	} `json:"workflow_job"`
 	Changes struct {
 		Body struct {
 			From string `json:"from"`
@@ -64,6 +77,8 @@ func ParseGitHub(event string, body []byte, g approval.Grammar) (Notice, error) 
 	subject := Subject{Platform: approval.GitHub, Repository: p.Repository.ID, Path: p.Repository.FullName, Change: p.PullRequest.Number}
 	var why string
 	switch event {
+	case ruleAsked, workflowRun, workflowJob:
+		return p.run(event, subject)
 	case issueComment:
 		why, subject.Change = p.comment(g), p.Issue.Number
 	case review:
@@ -75,6 +90,42 @@ func ParseGitHub(event string, body []byte, g approval.Grammar) (Notice, error) 
 		return ignored(why), nil
 	}
 	return about(subject)
+}
+
+// run is about a workflow run: one of its jobs is over, or waits for a deployment protection rule.
+func (p *githubPayload) run(event string, subject Subject) (Notice, error) {
+	wanted := "completed"
+	if event == ruleAsked {
+		wanted = "requested"
+	}
+	if p.Action != wanted {
+		return ignored("action"), nil
+	}
+	subject.Change = 0
+	switch event {
+	case workflowRun:
+		subject.Run = p.Run.ID
+	case workflowJob:
+		subject.Run = p.Job.Run
+	default:
+		path, found := strings.CutSuffix(p.Callback, "/deployment_protection_rule")
+		base, id, numbered := cutLast(path, "/")
+		n, err := strconv.ParseInt(id, 10, 64)
+		if !found || !numbered || err != nil || !strings.HasSuffix(base, "/repos/"+p.Repository.FullName+"/actions/runs") {
+			return Notice{}, fmt.Errorf("%w: the rule calls back to somewhere else than its run", errPayload)
+		}
+		subject.Run = n
+	}
+	n, err := about(subject)
+	n.Callback = p.Callback
+	return n, err
+}
+
+func cutLast(text, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
 }
 
 // comment says why a comment is not worth a look.

@@ -1,15 +1,20 @@
 package server
 
-import "github.com/penstock-dev/penstock/internal/approval"
+import (
+	"slices"
+
+	"github.com/penstock-dev/penstock/internal/approval"
+)
 
 // The events of GitLab that are read. Notes that only members see have an event of their own, which is not: nobody else
 // could tell why the gate has opened.
 const (
 	noteHook  = "Note Hook"
 	mergeHook = "Merge Request Hook"
+	jobHook   = "Job Hook"
 )
 
-var gitlabEvents = []string{noteHook, mergeHook}
+var gitlabEvents = []string{noteHook, mergeHook, jobHook}
 
 type gitlabPayload struct {
 	Project struct {
@@ -24,6 +29,9 @@ type gitlabPayload struct {
 		System   bool   `json:"system"`
 		OldRev   string `json:"oldrev"` // only there when there are new commits
 	} `json:"object_attributes"`
+	JobStatus    string `json:"build_status"`
+	ProjectID    int64  `json:"project_id"` // of a job, which older versions say no more of
+	Pipeline     int64  `json:"pipeline_id"`
 	MergeRequest struct {
 		IID int64 `json:"iid"`
 	} `json:"merge_request"`
@@ -40,7 +48,12 @@ func ParseGitLab(event string, body []byte, g approval.Grammar) (Notice, error) 
 	}
 	subject := Subject{Platform: approval.GitLab, Repository: p.Project.ID, Path: p.Project.Path, Change: p.Attributes.IID}
 	why := ""
-	if event == noteHook {
+	if event == jobHook {
+		if !slices.Contains([]string{"success", "failed", "canceled", "manual"}, p.JobStatus) { // over, or to be played
+			return ignored("status"), nil
+		}
+		subject.Repository, subject.Run, subject.Change = p.ProjectID, p.Pipeline, 0
+	} else if event == noteHook {
 		why, subject.Change = p.note(g), p.MergeRequest.IID
 	} else {
 		why = p.change()

@@ -58,9 +58,12 @@ func TestInterest(t *testing.T) {
 		"an internal note":                         {"Confidential Note Hook", note(3, approve), "event"},
 		"new commits of a merge request":           {mergeHook, gitlab(`"action":"update","oldrev":"abc"`), ""},
 		"a merge request with another description": {mergeHook, gitlab(`"action":"update"`), "no new commits"},
-		"merged":                 {mergeHook, gitlab(`"action":"merge"`), ""},
-		"a merge request closed": {mergeHook, gitlab(`"action":"close"`), ""},
-		"a merge request opened": {mergeHook, gitlab(`"action":"open"`), "action"},
+		"merged":                          {mergeHook, gitlab(`"action":"merge"`), ""},
+		"a merge request closed":          {mergeHook, gitlab(`"action":"close"`), ""},
+		"a merge request opened":          {mergeHook, gitlab(`"action":"open"`), "action"},
+		"a job of GitLab that is created": {jobHook, `{"project_id":77,"pipeline_id":5,"build_status":"created"}`, "status"},
+		"a job of GitHub that is queued":  {workflowJob, `{"action":"queued","workflow_job":{"run_id":9},"repository":{"id":77,"full_name":"shop/web"}}`, "action"},
+		"a run of GitHub that begins":     {workflowRun, `{"action":"requested","workflow_run":{"id":9},"repository":{"id":77,"full_name":"shop/web"}}`, "action"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,10 +144,51 @@ func FuzzPayload(f *testing.F) {
 		switch s := notice.Subject; {
 		case err != nil && notice.Wanted, err == nil && !notice.Wanted && notice.Ignored == "":
 			t.Errorf("%+v %v", notice, err)
-		case notice.Wanted && (s.Repository <= 0 || s.Change <= 0 || len(s.Path) > 512 || strings.Contains(s.Path, "..") && dots.MatchString(s.Path)):
+		case notice.Wanted && (s.Repository <= 0 || s.Change <= 0 && s.Run <= 0 || len(s.Path) > 512 || strings.Contains(s.Path, "..") && dots.MatchString(s.Path)):
 			t.Errorf("a change that cannot be: %+v", s)
 		case notice.Wanted && strings.ContainsAny(s.Path, "?#%@:\\ \n"):
 			t.Errorf("a path that changes an address: %q", s.Path)
 		}
 	})
+}
+
+func TestWhatIsSaidOfRunsIsAboutTheRun(t *testing.T) {
+	t.Parallel()
+	of := func(rest string) string { return `{"repository":{"id":77,"full_name":"shop/web"},` + rest + `}` }
+	rule := func(url string) string {
+		return of(`"action":"requested","environment":"prod","deployment_callback_url":"` + url + `"`)
+	}
+	const ours = "https://api.github.com/repos/shop/web/actions/runs/9/deployment_protection_rule"
+	for name, c := range map[string]struct {
+		event, body string
+		run         int64 // 0: it is refused
+	}{
+		"a run that is over":        {workflowRun, of(`"action":"completed","workflow_run":{"id":9}`), 9},
+		"a job that is over":        {workflowJob, of(`"action":"completed","workflow_job":{"id":3,"run_id":9}`), 9},
+		"a rule that is asked":      {ruleAsked, rule(ours), 9},
+		"a job of GitLab":           {jobHook, `{"project_id":77,"pipeline_id":9,"build_status":"canceled"}`, 9},
+		"a run without a number":    {workflowRun, of(`"action":"completed"`), 0},
+		"a rule of another server":  {ruleAsked, rule("https://evil.test/repos/shop/web/actions/runs/9/deployment_protection_rule"), 0},
+		"a rule of a longer name":   {ruleAsked, rule("https://api.github.com.evil.test/repos/shop/web/actions/runs/9/deployment_protection_rule"), 0},
+		"a rule with a user":        {ruleAsked, rule("https://api.github.com@evil.test/repos/shop/web/actions/runs/9/deployment_protection_rule"), 0},
+		"a rule of another project": {ruleAsked, rule("https://api.github.com/repos/bank/web/actions/runs/9/deployment_protection_rule"), 0},
+		"a rule of no run":          {ruleAsked, rule("https://api.github.com/repos/shop/web/actions/runs/../deployment_protection_rule"), 0},
+		"a rule of plain HTTP":      {ruleAsked, rule("http://169.254.169.254/repos/shop/web/actions/runs/9/deployment_protection_rule"), 0},
+		"a rule without an address": {ruleAsked, rule(""), 0},
+	} {
+		config := sampleConfig()
+		config.GitHub.API = "https://api.github.com"
+		s, r, want := newServer(t, config), fromGitHub(c.event, "d-1", c.body), Subject{Platform: approval.GitHub, Repository: repoID, Path: repoPath, Run: c.run}
+		if c.event == jobHook {
+			r, want.Platform, want.Path = fromGitLab(c.event, "d-1", c.body), approval.GitLab, ""
+		}
+		answer := send(s, r)
+		p, _, _ := s.queue.next(s.clock.Now())
+		switch {
+		case c.run == 0 && answer.Code != http.StatusBadRequest:
+			t.Errorf("%s: %d %s", name, answer.Code, answer.Body)
+		case c.run != 0 && (answer.Code != http.StatusAccepted || p.Subject != want):
+			t.Errorf("%s: %d %s, %+v", name, answer.Code, answer.Body, p)
+		}
+	}
 }

@@ -20,6 +20,8 @@ type Notice struct {
 	Wanted  bool   // worth a look
 	Ignored string // otherwise why not, in a few words
 	Subject Subject
+
+	Callback string // the address to which GitHub calls back; only its own API is one
 }
 
 func ignored(why string) Notice { return Notice{Ignored: why} }
@@ -44,8 +46,9 @@ func about(s Subject) (Notice, error) {
 	switch {
 	case s.Repository <= 0:
 		return Notice{}, fmt.Errorf("%w: no number of a repository", errPayload)
-	case s.Change <= 0:
+	case s.Run < 0 || s.Change <= 0 && s.Run == 0:
 		return Notice{}, fmt.Errorf("%w: no number of a change", errPayload)
+	case s.Run > 0 && s.Path == "": // a run is asked for by numbers
 	case len(s.Path) > 512 || !path.MatchString(s.Path) || dots.MatchString(s.Path):
 		return Notice{}, fmt.Errorf("%w: the path of the repository is none", errPayload)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -51,7 +52,13 @@ func newGitHub(c Config) *sender {
 		prove: func(h http.Header, body []byte, _ time.Time) (int, Reason) { return proveGitHub(h, body, keys) },
 		id:    func(h http.Header) string { return h.Get("X-GitHub-Delivery") },
 		event: func(h http.Header) string { return known(h.Get("X-GitHub-Event"), githubEvents) },
-		parse: func(event string, body []byte) (Notice, error) { return ParseGitHub(event, body, c.Grammar) },
+		parse: func(event string, body []byte) (Notice, error) {
+			n, err := ParseGitHub(event, body, c.Grammar)
+			if n.Callback != "" && (c.GitHub.API == "" || !strings.HasPrefix(n.Callback, strings.TrimRight(c.GitHub.API, "/")+"/repos/")) {
+				return Notice{}, fmt.Errorf("%w: the rule calls back to another API than that of GitHub", errPayload)
+			}
+			return n, err
+		},
 	}
 }
 

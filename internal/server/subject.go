@@ -11,20 +11,30 @@ import (
 	"github.com/penstock-dev/penstock/internal/approval"
 )
 
-// Subject is a change to look at: a pull request or a merge request.
+// Subject is what to look at: a change, which is a pull request or a merge request, or a run of jobs.
 type Subject struct {
 	Platform   approval.Platform `json:"platform"`
 	Repository int64             `json:"repository"` // by number: names move
 	Path       string            `json:"path"`       // owner/name as the last delivery had it, for the addresses of the API
 	Change     int64             `json:"change"`
+	Run        int64             `json:"run,omitempty"` // a workflow run or a pipeline, where it is no change
 }
 
 // String is such as "github shop/web#12", for logs.
-func (s Subject) String() string { return fmt.Sprintf("%s %s#%d", s.Platform, s.Path, s.Change) }
+func (s Subject) String() string {
+	if s.Run != 0 {
+		return fmt.Sprintf("%s %s run %d", s.Platform, s.Path, s.Run)
+	}
+	return fmt.Sprintf("%s %s#%d", s.Platform, s.Path, s.Change)
+}
 
 // key is what a subject is told apart by. The path is not in it: a repository that was renamed is the same.
 func (s Subject) key() string {
-	return string(s.Platform) + "/" + strconv.FormatInt(s.Repository, 10) + "/" + strconv.FormatInt(s.Change, 10)
+	key := string(s.Platform) + "/" + strconv.FormatInt(s.Repository, 10) + "/" + strconv.FormatInt(s.Change, 10)
+	if s.Run != 0 {
+		key += "/" + strconv.FormatInt(s.Run, 10)
+	}
+	return key
 }
 
 // Delivery is one webhook request that is worth a look.
