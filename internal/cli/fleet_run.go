@@ -34,6 +34,13 @@ type squad struct {
 
 	mu      sync.Mutex
 	members []report.FleetMember
+	left    map[int]leftover // what could not be brought to an end
+}
+
+// leftover is as far as a rollout has come that its run could not finish, and why.
+type leftover struct {
+	result runner.Result
+	err    error
 }
 
 // fleetRun is what a run of several canaries is made of.
@@ -85,8 +92,8 @@ func (q *squad) publish(ctx context.Context) {
 	for i := range q.members {
 		m := &q.members[i]
 		var err error
-		if m.Error != "" {
-			err = &exitError{m.ExitCode, errors.New(m.Error)}
+		if left, is := q.left[i]; is {
+			err = left.err
 		}
 		if m.Skipped != "" {
 			q.posters[i].skip(m.Skipped)
@@ -97,12 +104,15 @@ func (q *squad) publish(ctx context.Context) {
 		}
 	}
 	all.Wait()
+	for i, left := range q.left {
+		q.posters[i].broken(left.result, left.err, false)
+	}
 }
 
 // prepare gives every canary its views and its place in the run.
 func (q *squad) prepare(ctx context.Context, m *metrics) {
 	lines := make([]report.FleetLine, len(q.drives))
-	q.muster = fleet.NewMuster(q.plan.First())
+	q.muster, q.left = fleet.NewMuster(q.plan.First()), map[int]leftover{}
 	for i, d := range q.drives {
 		s := d.snapshot()
 		s.Spec = d.spec
@@ -191,6 +201,7 @@ func (q *squad) start(ctx context.Context, i int) (well bool) {
 				m.Result = report.Summarise(result.Snapshot)
 			}
 			m.ExitCode, m.Error = code, err.Error()
+			q.left[i] = leftover{result, err}
 		})
 		return false
 	}

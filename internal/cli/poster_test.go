@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/penstock-dev/penstock/internal/forge"
+	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/runner"
 )
 
@@ -41,7 +42,7 @@ func TestARunThatCouldNotFinishLeavesItsReport(t *testing.T) {
 			}
 			p.last = result.Snapshot
 			p.close(t.Context(), c.err)
-			p.broken(result, c.err)
+			p.broken(result, c.err, true)
 			text, err := os.ReadFile(filepath.Join(dir, "report.json"))
 			if c.writes != (err == nil) {
 				t.Fatalf("read the report: %v", err)
@@ -53,6 +54,56 @@ func TestARunThatCouldNotFinishLeavesItsReport(t *testing.T) {
 				t.Errorf("warned: %s (%v)", said, err)
 			}
 		})
+	}
+}
+
+func TestARunOfSeveralLeavesTheReportOfOneThatCouldNotFinish(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	outputs := filepath.Join(dir, "outputs")
+	b := &bulletin{app: &App{Stderr: log, Getenv: func(name string) string { return map[string]string{"GITHUB_OUTPUT": outputs}[name] }}}
+	b.in.ReportDir, b.ci.Platform = dir, forge.PlatformGitHub
+	q := &squad{app: b.app, bulletin: b, left: map[int]leftover{}}
+	for i, c := range []struct {
+		name string
+		err  error
+	}{
+		{"well", nil},
+		{"broken", unfinished(fmt.Errorf("%w: the cluster has refused for 10m", runner.ErrUnfinished))},
+		{"refused", badInput(errors.New("no permission"))},
+	} {
+		p := &poster{bulletin: b, publisher: forge.NewPublisher(t.Context()), dir: filepath.Join(dir, c.name)}
+		p.last = liveSnapshot(1)
+		m := report.FleetMember{Result: report.Summarise(p.last)}
+		if c.err != nil {
+			m.Error, m.ExitCode = c.err.Error(), codeOf(c.err)
+			q.left[i] = leftover{runner.Result{Snapshot: p.last}, c.err}
+		}
+		q.members, q.posters = append(q.members, m), append(q.posters, p)
+	}
+	b.actions = forge.NewActions(log, b.app.Getenv)
+	q.publish(t.Context())
+	for name, want := range map[string]string{
+		"report.json": "the cluster has refused for 10m", "report.html": "unfinished", "report.junit.xml": "<error message=",
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, "broken", name))
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s does not say %q (%v):\n%s", name, want, err, text)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "well", name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "refused")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a rollout that was not begun has a report: %v", err)
+	}
+	if _, err := os.Stat(outputs); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("one of several has set the outputs of the job: %v", err)
 	}
 }
 

@@ -111,7 +111,7 @@ func (a *App) runAlone(ctx context.Context, in *runInputs, client *kube.Client, 
 	result, err := a.runOne(ctx, in, d, p)
 	p.close(ctx, err)
 	if err != nil {
-		p.broken(result, err)
+		p.broken(result, err, true)
 		return err
 	}
 	return a.conclude(p, result, in.Output)
@@ -125,8 +125,8 @@ func (a *App) conclude(p *poster, result runner.Result, output string) error {
 	return a.finish(r, result, output)
 }
 
-// broken publishes what is known of a rollout that its run could not finish.
-func (p *poster) broken(result runner.Result, err error) {
+// broken publishes what is known of a rollout that its run could not finish. The only one of a run is alone.
+func (p *poster) broken(result runner.Result, err error, alone bool) {
 	s := result.Snapshot
 	if s.Canary == "" || !errors.Is(err, runner.ErrUnfinished) {
 		return // it was not begun
@@ -134,7 +134,7 @@ func (p *poster) broken(result runner.Result, err error) {
 	s.Reason = err.Error()
 	r := report.Summarise(s)
 	r.ExitCode = codeOf(err)
-	p.ended(r, s, true)
+	p.ended(r, s, alone)
 }
 
 // driveInputs are what a canary's run is made of.

@@ -91,9 +91,13 @@ func HTML(r Result, s Snapshot) ([]byte, error) {
 
 func newWebPage(r *Result, s *Snapshot) webPage {
 	outcome := rollout.Outcome(r.Outcome)
+	word := outcomeWords(outcome)
+	if outcome == rollout.Running {
+		word = "unfinished" // the file is written when the run has ended
+	}
 	w := webPage{
-		Title: "Penstock: " + name(r.Namespace, r.Canary) + " " + outcomeWords(outcome), Heading: clip(name(r.Namespace, r.Canary), maxPageText),
-		Verdict: outcomeWords(outcome), Class: outcomeClass(outcome), Why: []string{clip(Sentence(*r), maxPageText)},
+		Title: "Penstock: " + name(r.Namespace, r.Canary) + " " + word, Heading: clip(name(r.Namespace, r.Canary), maxPageText),
+		Verdict: word, Class: outcomeClass(outcome), Why: []string{clip(Sentence(*r), maxPageText)},
 	}
 	w.Symbol, _ = Look{}.verdict(outcome)
 	w.Facts = facts(r, s)
