@@ -26,8 +26,8 @@ type Board struct {
 type BoardView struct {
 	Find string // shows only canaries whose namespace/name contains it; letters count alike in either case
 
-	// The pages of the two lists, from 1; one that is out of range is the nearest.
-	Running, Finished int
+	// The pages of the three lists, from 1; one that is out of range is the nearest.
+	Waiting, Running, Finished int
 }
 
 // boardRows is how many rollouts one page of a list has.
@@ -38,11 +38,10 @@ const mostFind = 320
 
 // boardIndex is what the template of the start page shows.
 type boardIndex struct {
-	Find              string
-	Shown, Known      int
-	Problems          []string
-	Waiting           []boardRow
-	Running, Finished boardList
+	Find                       string
+	Shown, Known               int
+	Problems                   []string
+	Waiting, Running, Finished boardList
 }
 
 // boardList is one page of a list.
@@ -92,7 +91,7 @@ func (b Board) HTML(v BoardView) ([]byte, error) {
 func (b Board) index(v BoardView) boardIndex {
 	v.Find = Clean(head(v.Find, mostFind))
 	i := boardIndex{Find: v.Find, Known: len(b.Standings), Problems: b.problems()}
-	var running, finished []*Standing
+	var waiting, running, finished []*Standing
 	for at := range b.Standings {
 		s := &b.Standings[at]
 		if !strings.Contains(strings.ToLower(name(s.Namespace, s.Canary)), strings.ToLower(v.Find)) {
@@ -100,7 +99,7 @@ func (b Board) index(v BoardView) boardIndex {
 		}
 		i.Shown++
 		if s.waits() {
-			i.Waiting = append(i.Waiting, b.row(s, ""))
+			waiting = append(waiting, s)
 		}
 		if s.unfinished() {
 			running = append(running, s)
@@ -112,12 +111,14 @@ func (b Board) index(v BoardView) boardIndex {
 			finished = append(finished, &earlier[at])
 		}
 	}
-	slices.SortStableFunc(i.Waiting, func(x, y boardRow) int { return strings.Compare(x.Name, y.Name) })
-	slices.SortStableFunc(running, func(x, y *Standing) int {
+	byName := func(x, y *Standing) int {
 		return cmp.Or(strings.Compare(x.Namespace, y.Namespace), strings.Compare(x.Canary, y.Canary))
-	})
+	}
+	slices.SortStableFunc(waiting, byName)
+	slices.SortStableFunc(running, byName)
 	slices.SortStableFunc(finished, func(x, y *Standing) int { return y.Record.Updated.Compare(x.Record.Updated) })
-	v.Running, v.Finished = pageOf(v.Running, len(running)), pageOf(v.Finished, len(finished))
+	v.Waiting, v.Running, v.Finished = pageOf(v.Waiting, len(waiting)), pageOf(v.Running, len(running)), pageOf(v.Finished, len(finished))
+	i.Waiting = b.list(waiting, v.Waiting, func(page int) string { v := v; v.Waiting = page; return v.query() + "#waiting" })
 	i.Running = b.list(running, v.Running, func(page int) string { v := v; v.Running = page; return v.query() + "#running" })
 	i.Finished = b.list(finished, v.Finished, func(page int) string { v := v; v.Finished = page; return v.query() + "#finished" })
 	return i
@@ -156,7 +157,7 @@ func (v BoardView) query() string {
 	if v.Find != "" {
 		values.Set("find", v.Find)
 	}
-	for name, page := range map[string]int{"running": v.Running, "finished": v.Finished} {
+	for name, page := range map[string]int{"waiting": v.Waiting, "running": v.Running, "finished": v.Finished} {
 		if page > 1 {
 			values.Set(name, strconv.Itoa(page))
 		}
@@ -173,7 +174,7 @@ func ParseBoardView(values url.Values) BoardView {
 		}
 		return n
 	}
-	return BoardView{Find: head(values.Get("find"), mostFind), Running: page("running"), Finished: page("finished")}
+	return BoardView{Find: head(values.Get("find"), mostFind), Waiting: page("waiting"), Running: page("running"), Finished: page("finished")}
 }
 
 func (b Board) problems() []string {

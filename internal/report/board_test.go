@@ -171,11 +171,40 @@ func TestEveryOfManyRolloutsIsOnOnePage(t *testing.T) {
 	}
 }
 
+var gateCard = regexp.MustCompile(`<a id="war-[^"]*" href="rollouts/shop/(app-\d+)"`)
+
+func TestEveryOfManyGatesThatWaitIsOnOnePage(t *testing.T) {
+	t.Parallel()
+	b, seen := many(120), map[string]int{}
+	for i := range b.Standings {
+		s := stands(fmt.Sprintf("app-%03d", i), at(2))
+		s.Record.Status.Gate, s.Record.Status.GateSince = "confirm-promotion", noon
+		b.Standings[i] = s
+	}
+	for page, cards := range map[int]int{1: 50, 2: 50, 3: 20} {
+		text := fragment(t, b, report.BoardView{Waiting: page, Running: 2})
+		found := gateCard.FindAllStringSubmatch(text, -1)
+		for _, m := range found {
+			seen[m[1]]++
+		}
+		if len(found) != cards || !strings.Contains(text, fmt.Sprintf("<span>page %d of 3</span>", page)) || !strings.Contains(text, "120 waiting at a gate") {
+			t.Errorf("page %d has %d gates, want %d", page, len(found), cards)
+		}
+		if next := fmt.Sprintf(`href="?running=2&amp;waiting=%d#waiting"`, page+1); strings.Contains(text, next) != (page < 3) {
+			t.Errorf("page %d: %s", page, next)
+		}
+	}
+	if len(seen) != 120 {
+		t.Errorf("%d gates are on the pages, want 120", len(seen))
+	}
+}
+
 func TestBoardViewOfAnAddress(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]report.BoardView{
 		"":                                {},
 		"find=a%2Fb&running=2&finished=3": {Find: "a/b", Running: 2, Finished: 3},
+		"waiting=4":                       {Waiting: 4},
 		"running=x&finished=1e9":          {},
 	} {
 		values, err := url.ParseQuery(query)
