@@ -55,6 +55,7 @@ func (st starts) starter(s *report.Standing, why string) (forge.Starter, error) 
 	if u.resume != (forge.Means{}) && (approval.Platform(ci.Platform) != of.Platform || ci.RepositoryID != of.Repository) {
 		return nil, errors.New("the job that suspended it is of another repository than the one in which people were asked")
 	}
+	u.job.CI.Request = int(of.Change) // which not every event of the job has known
 	return st.of(&u, &s.Record, why)
 }
 
@@ -68,7 +69,7 @@ func (st starts) of(u *unkept, record *rollout.Record, why string) (forge.Starte
 		return nil, fmt.Errorf("number %d of %s is none of those that --repository lists", ci.RepositoryID, ci.Platform)
 	}
 	return st.office.Starter(forge.Resume{
-		Means: u.resume, CI: *ci, Rollout: record.ID, Namespace: u.canary.Namespace, Canary: u.canary.Name, Image: record.Image,
+		Means: u.resume, CI: *ci, Rollout: record.ID, Namespace: u.canary.Namespace, Canary: u.canary.Name, Image: record.Image, Request: int64(ci.Request),
 		Trigger: forge.Token(st.s.hooks.access.triggers[ci.RepositoryID]), Comment: why,
 	})
 }

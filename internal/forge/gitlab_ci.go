@@ -79,6 +79,9 @@ func (r *gitlabVariables) resumes(ci *CI) {
 	}
 	ci.Resumes.Canary, ci.SHA = r.text(resumeCanaryVariable), r.sha(resumeSHAVariable)
 	ci.PipelineID, ci.JobID = r.id(resumePipelineVariable), strconv.FormatInt(r.id(resumeJobVariable), 10)
+	if iid := r.optionalID(resumeRequestVariable); iid > 0 {
+		ci.Request = int(iid)
+	}
 	ci.Resumes.Run = strconv.FormatInt(ci.PipelineID, 10)
 }
 

@@ -102,10 +102,10 @@ func TestATriggeredPipelineIsAboutWhatWasSuspended(t *testing.T) {
 	env := gitlabBranch()
 	maps.Copy(env, map[string]string{
 		"CI_PIPELINE_SOURCE": "trigger", "PENSTOCK_RESUME_ROLLOUT": "run-1", "PENSTOCK_RESUME_CANARY": "podinfo", "PENSTOCK_RESUME_SHA": old,
-		"PENSTOCK_RESUME_PIPELINE": "900", "PENSTOCK_RESUME_JOB": "901",
+		"PENSTOCK_RESUME_PIPELINE": "900", "PENSTOCK_RESUME_JOB": "901", "PENSTOCK_RESUME_REQUEST": "12",
 	})
 	want := wantGitLabBranch()
-	want.Event, want.SHA, want.PipelineID, want.JobID = "trigger", old, 900, "901"
+	want.Event, want.SHA, want.PipelineID, want.JobID, want.Request = "trigger", old, 900, "901", 12
 	want.Resumes = forge.Resumes{Rollout: "run-1", Canary: "podinfo", Run: "900"}
 	got, err := forge.ReadCI(func(name string) string { return env[name] }, nil)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {

@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ const (
 	resumeSHAVariable      = "PENSTOCK_RESUME_SHA"
 	resumePipelineVariable = "PENSTOCK_RESUME_PIPELINE" // that has suspended the rollout
 	resumeJobVariable      = "PENSTOCK_RESUME_JOB"      // likewise
+	resumeRequestVariable  = "PENSTOCK_RESUME_REQUEST"  // the merge request on which people were asked
 )
 
 func (o *Office) gitlabStarter(r Resume) (Starter, error) {
@@ -102,10 +104,14 @@ func (s *gitlabStarter) Start(ctx context.Context) error {
 }
 
 func (s *gitlabStarter) told() map[string]string {
-	return map[string]string{
+	told := map[string]string{
 		resumeRolloutVariable: s.Rollout, resumeCanaryVariable: s.Canary, resumeSHAVariable: s.CI.SHA,
 		resumePipelineVariable: fmt.Sprint(s.CI.PipelineID), resumeJobVariable: s.CI.JobID,
 	}
+	if s.Request > 0 {
+		told[resumeRequestVariable] = fmt.Sprint(s.Request)
+	}
+	return told
 }
 
 // ref is the branch or tag on which a pipeline is made: a commit is none.
@@ -149,8 +155,9 @@ func (s *gitlabStarter) ByHand() string {
 		return fmt.Sprintf("open %s/%d and play the job %s", page, s.CI.PipelineID, s.Means.Name)
 	}
 	text := fmt.Sprintf("open %s/new for %s, with the variables", page, s.ref())
-	for _, name := range []string{resumeRolloutVariable, resumeCanaryVariable, resumeSHAVariable, resumePipelineVariable, resumeJobVariable} {
-		text += " " + name + "=" + s.told()[name]
+	told := s.told()
+	for _, name := range slices.Sorted(maps.Keys(told)) {
+		text += " " + name + "=" + told[name]
 	}
 	return text
 }

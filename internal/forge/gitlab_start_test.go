@@ -68,7 +68,7 @@ func (f *fakeGitLab) starter(means, token string) (forge.Starter, error) {
 		f.t.Fatal(err)
 	}
 	return o.Starter(forge.Resume{
-		Means: m, Rollout: "run-1", Namespace: "shop", Canary: "podinfo", Trigger: forge.Token(token),
+		Means: m, Rollout: "run-1", Namespace: "shop", Canary: "podinfo", Request: 12, Trigger: forge.Token(token),
 		CI: forge.CI{Platform: forge.PlatformGitLab, Repository: "g/p", RepositoryID: fakeProject, SHA: fakeSHA, Ref: "main", PipelineID: fakePipeline, JobID: "5005"},
 	})
 }
@@ -132,7 +132,7 @@ func TestATriggerTellsWhatItIsFor(t *testing.T) {
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := `release {"PENSTOCK_RESUME_CANARY":"podinfo","PENSTOCK_RESUME_JOB":"5005","PENSTOCK_RESUME_PIPELINE":"1001","PENSTOCK_RESUME_ROLLOUT":"run-1","PENSTOCK_RESUME_SHA":"` + fakeSHA + `"}`
+	want := `release {"PENSTOCK_RESUME_CANARY":"podinfo","PENSTOCK_RESUME_JOB":"5005","PENSTOCK_RESUME_PIPELINE":"1001","PENSTOCK_RESUME_REQUEST":"12","PENSTOCK_RESUME_ROLLOUT":"run-1","PENSTOCK_RESUME_SHA":"` + fakeSHA + `"}`
 	if !slices.Equal(f.jobs.started, []string{want}) {
 		t.Errorf("asked %q", f.jobs.started)
 	}

@@ -17,6 +17,7 @@ type Resume struct {
 	Rollout   string // the id of the run that has suspended it
 	Namespace string
 	Canary    string
+	Request   int64  // the pull or merge request on which people were asked; 0 when it is not known
 	Image     string // that is under analysis, as one may show it
 	Trigger   Token  // of GitLab's pipeline triggers
 	Comment   string // for whoever looks at what was started, in a sentence
