@@ -241,6 +241,6 @@ func (s *Server) environment() []corev1.EnvVar {
 // them, github-app-key is used as a file.
 func ServerSecretKeys() []string {
 	return slices.Clone([]string{
-		"github-secret", "gitlab-secret", "gitlab-signing-secret", "github-app-id", "github-token", "gitlab-token", "gate-token", "page-token",
+		"github-secret", "gitlab-secret", "gitlab-signing-secret", "github-app-id", "github-token", "gitlab-token", "gitlab-trigger-token", "gate-token", "page-token",
 	})
 }
