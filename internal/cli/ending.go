@@ -28,6 +28,7 @@ type ending struct {
 	before   predecessor
 	was      kube.Unrenewed // what is known of its lease
 	problem  error          // why it cannot be ended
+	jobOver  bool           // the job of its run is known to be over
 	said     string         // what people have said of a suspended rollout, to end it; empty: nothing
 
 	say    func(text string)                                       // told what becomes of it, in a line
@@ -193,6 +194,8 @@ func (e *ending) prepare(d *drive, in *finalizeInputs, record *rollout.Record) {
 		d.stopWhy, d.spec.HoldOnCancel = e.said, false
 	}
 	switch {
+	case e.jobOver:
+		d.busy, d.busyOnly = kube.Supersede, record.ID
 	case e.was != (kube.Unrenewed{}): // whoever writes it now is alive
 		d.busy, d.leaseLimit = kube.Fail, expiredLimit
 	case in.Expired:

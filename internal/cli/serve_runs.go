@@ -74,12 +74,27 @@ func (r *runs) look(ctx context.Context, s server.Subject) error {
 		var err error
 		if one.standing.Record.Suspension() != "" {
 			err = r.wait(ctx, &one)
+		} else {
+			err = r.over(ctx, &one)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s/%s: %w", one.standing.Namespace, one.standing.Canary, err))
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// over tells the watchdog of a job that is over and has left its rollout unfinished: it need not wait for the lease.
+func (r *runs) over(ctx context.Context, one *left) error {
+	s, ci := &one.standing, &one.plan.job.CI
+	if r.s.guard == nil || !r.s.hooks.allows(approval.Platform(ci.Platform), ci.RepositoryID) {
+		return nil
+	}
+	over, err := r.office.Over(ctx, *ci)
+	if err == nil && over {
+		r.s.guard.dog.Over(s.Namespace, s.Canary, s.Record.ID)
+	}
+	return err
 }
 
 // wait tells whoever looks at a job that waits for a rollout what the rollout waits for, once.

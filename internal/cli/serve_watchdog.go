@@ -56,8 +56,8 @@ func (a *App) watchdog(ctx context.Context, s *serving) (*guard, error) {
 func (g *guard) end(ctx context.Context, x kube.Abandoned) error {
 	name := x.Namespace + "/" + x.Canary
 	log := g.log.With("canary", name, "run", x.Record.ID)
-	log.Info("a rollout is abandoned", "phase", string(x.Record.Status.Phase), "weight", int(x.Record.Status.Weight), "url", x.Record.RunURL)
-	return g.finish(ctx, ending{was: x.Lease}, log, x.Namespace, x.Canary, &x.Record)
+	log.Info("a rollout is abandoned", "job-over", x.JobOver, "phase", string(x.Record.Status.Phase), "weight", int(x.Record.Status.Weight), "url", x.Record.RunURL)
+	return g.finish(ctx, ending{was: x.Lease, jobOver: x.JobOver}, log, x.Namespace, x.Canary, &x.Record)
 }
 
 // finish brings a rollout to its end by what its run has kept.

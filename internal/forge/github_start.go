@@ -104,30 +104,44 @@ func (s *githubStarter) Ready(ctx context.Context) (string, error) {
 // findJob finds the job to run again, by its name: a job is not told its number.
 func (s *githubStarter) findJob(ctx context.Context) error {
 	name := cmp.Or(s.Means.Name, s.CI.JobID)
+	jobs, err := s.jobs(ctx)
+	if err != nil {
+		return err
+	}
 	var names []string
+	for _, job := range jobs {
+		if job.Name == name {
+			s.job = job.ID
+			return nil
+		}
+		names = append(names, fmt.Sprintf("%q", line(job.Name, 80)))
+	}
+	return refuses("the workflow run has no job called %q; it has %s: say which one in --resume rerun:JOB", name, strings.Join(names[:min(len(names), 10)], ", "))
+}
+
+// githubJob is a job of a workflow run.
+type githubJob struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+// jobs are those of the attempt that has suspended the rollout.
+func (s *githubStarter) jobs(ctx context.Context) ([]githubJob, error) {
+	var all []githubJob
 	for page := 1; page <= maxPages; page++ {
 		var found struct {
-			Jobs []struct {
-				ID   int64  `json:"id"`
-				Name string `json:"name"`
-			} `json:"jobs"`
+			Jobs []githubJob `json:"jobs"`
 		}
 		path := fmt.Sprintf("actions/runs/%s/attempts/%d/jobs?per_page=%d&page=%d", s.CI.RunID, max(1, s.CI.Attempt), pageSize, page)
 		if err := s.ask(ctx, "list the jobs of the workflow run", http.MethodGet, path, nil, &found); err != nil {
-			return err
+			return nil, err
 		}
-		for _, job := range found.Jobs {
-			if job.Name == name {
-				s.job = job.ID
-				return nil
-			}
-			names = append(names, fmt.Sprintf("%q", line(job.Name, 80)))
-		}
-		if len(found.Jobs) < pageSize {
+		if all = append(all, found.Jobs...); len(found.Jobs) < pageSize {
 			break
 		}
 	}
-	return refuses("the workflow run has no job called %q; it has %s: say which one in --resume rerun:JOB", name, strings.Join(names[:min(len(names), 10)], ", "))
+	return all, nil
 }
 
 // pending reports what has to happen before the rule can be answered: GitHub has to ask first.

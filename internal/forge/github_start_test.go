@@ -14,6 +14,7 @@ import (
 type fakeRuns struct {
 	status  string
 	attempt int
+	job     string // status of job 5, deploy
 	waits   string // the environment that asks its rule
 	runs    []map[string]any
 	started []string // METHOD path body
@@ -27,7 +28,7 @@ func (f *fakeRuns) serve(mux *http.ServeMux, base string) {
 		return map[string]any{"id": 99, "status": f.status, "run_attempt": f.attempt, "repository": map[string]any{"id": 7}}
 	})
 	get("/actions/runs/99/attempts/1/jobs", func() any {
-		return map[string]any{"total_count": 2, "jobs": []any{map[string]any{"id": 4, "name": "build"}, map[string]any{"id": 5, "name": "deploy"}}}
+		return map[string]any{"total_count": 2, "jobs": []any{map[string]any{"id": 4, "name": "build"}, map[string]any{"id": 5, "name": "deploy", "status": f.job}}}
 	})
 	get("/actions/runs/99/pending_deployments", func() any {
 		if f.waits == "" {
@@ -243,6 +244,27 @@ func TestMeansAreReadAsTheyAreWritten(t *testing.T) {
 	} {
 		if m, err := ParseMeans(text); err == nil {
 			t.Errorf("%q is taken for %q", text, m)
+		}
+	}
+}
+
+func TestAJobIsOverWhenGitHubSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status, job string
+		attempt     int
+		want        bool
+	}{
+		"all of the run is over":           {"completed", "completed", 1, true},
+		"the job is over, others are not":  {"in_progress", "completed", 1, true},
+		"the job is at work":               {"in_progress", "in_progress", 1, false},
+		"it runs again":                    {"in_progress", "completed", 2, false},
+		"it has run again and is over now": {"completed", "completed", 2, true},
+	} {
+		_, runs, s := newRuns(t, "rerun")
+		runs.status, runs.job, runs.attempt = tt.status, tt.job, tt.attempt
+		if over, err := s.(*githubStarter).office.Over(t.Context(), resumed(t, "rerun").CI); over != tt.want || err != nil {
+			t.Errorf("%s: %v %v", name, over, err)
 		}
 	}
 }

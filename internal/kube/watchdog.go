@@ -31,6 +31,7 @@ type Abandoned struct {
 	Namespace, Canary string
 	Record            rollout.Record // without its history
 	Lease             Unrenewed
+	JobOver           bool // the job of its run is known to be over: what is still alive of it has no one to tell
 }
 
 // Watchdog watches the records and the leases of some namespaces and finds the rollouts that are abandoned. A lease has run
@@ -58,6 +59,7 @@ type watched struct {
 	holder       string // empty: it was released
 
 	busy    bool   // it is being ended
+	over    string // the run whose job is known to be over
 	settled string // version of the record for which there is nothing more to do
 	again   time.Time
 	pause   time.Duration
@@ -119,6 +121,7 @@ func (w *Watchdog) dispatch(ctx context.Context, end func(context.Context, Aband
 		default:
 			c.busy = true
 			x := Abandoned{Namespace: key[0], Canary: key[1], Record: *c.record}
+			x.JobOver = c.over == c.record.ID
 			x.Lease = Unrenewed{Version: c.leaseVersion, Since: c.leaseSince}
 			version := c.recordVersion
 			w.work.Go(func() { w.ended(c, version, end(ctx, x)) })
@@ -151,6 +154,9 @@ func (c *watched) due() time.Time {
 		return time.Time{}
 	}
 	st := &c.record.Status
+	if c.over == c.record.ID && st.Suspended.IsZero() {
+		return latest(c.recordSince, c.again)
+	}
 	due := c.leaseSince.Add(leaseDuration)
 	switch {
 	case !st.Suspended.IsZero() && st.Until.IsZero():
@@ -164,6 +170,17 @@ func (c *watched) due() time.Time {
 		due = latest(due, st.Until)
 	}
 	return latest(due, c.again)
+}
+
+// Over tells that the job of a canary's run is over. What that has left unfinished is ended at once, and not when its lease
+// has run out.
+func (w *Watchdog) Over(namespace, canary, run string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.canaries[[2]string{namespace, canary}]; c != nil && c.record != nil && c.record.ID == run {
+		c.over = run
+		w.signal()
+	}
 }
 
 func latest(a, b time.Time) time.Time {

@@ -272,3 +272,35 @@ func TestAWatchdogWithAnotherClockIsKnownByItsRenewals(t *testing.T) {
 		beating.Wait()
 	})
 }
+
+func TestTheWatchdogActsAtOnceWhenTheJobIsKnownToBeOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		status rollout.Status
+		run    string
+		want   int
+	}{
+		"halfway":                {halfway, "one", 1},
+		"the job of another run": {halfway, "two", 0},
+		"suspended":              {rollout.Status{Phase: rollout.WaitingPromotion, Suspended: time.Now(), Until: time.Now().Add(100000 * time.Hour)}, "one", 0},
+		"over":                   {rollout.Status{Phase: rollout.Succeeded}, "one", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, func(f *fixture) {
+				one := f.acquire("one", time.Minute)
+				f.recorded("one", 1, c.status)
+				if rollout.Phase(c.status.Phase).Terminal() || !c.status.Suspended.IsZero() {
+					one.Release()
+				}
+				dog := f.watchdog(func(Abandoned) error { return nil })
+				pass(time.Second)
+				dog.Over("shop", "podinfo", c.run)
+				dog.Over("shop", "other", c.run)
+				pass(time.Second)
+				if n := dog.count(); n != c.want || n > 0 && (!dog.found[0].JobOver || dog.found[0].Lease.Version == "") {
+					t.Errorf("found %d times: %+v", n, dog.found)
+				}
+				dog.stop()
+			})
+		})
+	}
+}
