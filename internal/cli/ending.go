@@ -30,6 +30,7 @@ type ending struct {
 	problem  error          // why it cannot be ended
 	jobOver  bool           // the job of its run is known to be over
 	said     string         // what people have said of a suspended rollout, to end it; empty: nothing
+	asleep   string         // the suspension of which they have said it
 
 	say    func(text string)                                       // told what becomes of it, in a line
 	show   func(d *drive) (each runner.Reporter, end func() error) // shows its decisions
@@ -47,6 +48,8 @@ func (e *ending) leave(record *rollout.Record, expired bool, now time.Time) stri
 		return "the rollout is over: " + string(record.Status.Phase)
 	case !expired && mine != "" && record.ID != mine:
 		return "the rollout belongs to another run, " + record.ID
+	case e.said != "" && record.Suspension() != e.asleep:
+		return "the rollout was taken up meanwhile"
 	case e.said == "" && !record.Status.Suspended.IsZero() && !(expired && record.Status.Lapsed(now)):
 		return "the rollout is " + asleep(&record.Status)
 	case !expired && url != "" && record.RunURL != "" && record.RunURL != url:

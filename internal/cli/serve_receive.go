@@ -78,11 +78,7 @@ func (a *App) receive(ctx context.Context, s *serving, config server.Config) (*r
 	if err != nil {
 		return nil, badInput(err)
 	}
-	if s.guard != nil {
-		s.guard.office, s.guard.refuse = &officeOf{office, s.hooks.allows}, starts{s, office}.refuse
-	}
-	s.resumer = s.newResumer(office)
-	s.runs = &runs{starts: starts{s, office}, standings: map[string][]report.Standing{}, waited: map[string]bool{}}
+	s.employ(office)
 	for _, namespace := range s.namespaces {
 		if err := s.client.Require(ctx, manifest.ServedNeeds(namespace)); err != nil {
 			return nil, classify(err)

@@ -22,7 +22,16 @@ type starts struct {
 	office *forge.Office
 }
 
-// resumer prepares it.
+// employ lets everybody who needs the forges reach them.
+func (s *serving) employ(office *forge.Office) {
+	if s.guard != nil {
+		s.guard.office, s.guard.refuse = &officeOf{office, s.hooks.allows}, starts{s, office}.refuse
+	}
+	s.resumer = s.newResumer(office)
+	s.runs = &runs{starts: starts{s, office}, standings: map[string][]report.Standing{}, waited: map[string]bool{}}
+}
+
+// newResumer prepares what starts runs.
 func (s *serving) newResumer(office *forge.Office) *gate.Resumer {
 	st := starts{s, office}
 	c := gate.ResumerConfig{

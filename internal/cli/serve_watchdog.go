@@ -83,7 +83,7 @@ func (g *guard) finish(ctx context.Context, e ending, log *slog.Logger, namespac
 func (g *guard) reject(ctx context.Context, s *report.Standing, why string) error {
 	log := g.log.With("canary", s.Namespace+"/"+s.Canary, "run", s.Record.ID)
 	log.Info("a suspended rollout is ended", "why", report.Clean(why), "url", s.Record.RunURL)
-	return g.finish(ctx, ending{said: why}, log, s.Namespace, s.Canary, &s.Record)
+	return g.finish(ctx, ending{said: why, asleep: s.Record.Suspension()}, log, s.Namespace, s.Canary, &s.Record)
 }
 
 // logReporter writes each new decision of a rollout to a server's log.
