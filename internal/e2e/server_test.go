@@ -101,13 +101,15 @@ func TestTheChartIsWhatRenderServerPrints(t *testing.T) {
 	ns := cluster.Namespace(t)
 	rendered := ns.Penstock("render", "server", "-n", ns.Name, "--image", "ghcr.io/penstock-dev/penstock:main", "--serve-namespace", "shop",
 		"--serve-namespace", "bank", "--repository", "github:7", "--repository", "gitlab:8", "--host", "penstock.example.com", "--ingress-class", "public",
-		"--tls-secret", "tls", "--github-app-key", "--replicas", "3")
+		"--tls-secret", "tls", "--github-app-key", "--replicas", "3", "--set", "approvers=role:write,count:1", "--set", "approvers=team:acme/sre",
+		"--set", "load-tester=true", "--set", "page=on", "--egress-port", "8443")
 	if rendered.Wait(time.Minute) != 0 {
 		t.Fatal(rendered.Transcript())
 	}
 	want := objectsIn(t, rendered.Stdout())
 	got := objectsIn(t, ns.helm("namespaces={shop,bank}", "repositories={github:7,gitlab:8}", "host=penstock.example.com", "ingressClass=public",
-		"tlsSecret=tls", "githubAppKey=true", "replicas=3"))
+		"tlsSecret=tls", "githubAppKey=true", "replicas=3", `settings.approvers={role:write\,count:1,team:acme/sre}`, "settings.load-tester=true",
+		"settings.page=on", "egressPorts={8443}"))
 	if diff := cmp.Diff(asJSON(t, want), asJSON(t, got)); diff != "" {
 		t.Errorf("the chart differs (-render server, +chart):\n%s", diff)
 	}
