@@ -75,7 +75,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	}
 	code := codeOf(err)
 	if text := err.Error(); text != "" {
-		a.annotate(code, text)
+		a.annotate(code, err)
 		a.say("penstock: " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")
 	}
 	return code

@@ -59,7 +59,7 @@ func (a *App) run(ctx context.Context, in *runInputs, args []string) (problem er
 	defer func() { b.rememberEnd(codeOf(problem)) }()
 	o, err := a.order(in, args, b)
 	if err != nil {
-		return err
+		return b.found(ctx, err)
 	}
 	client, err := a.home(&o.set, in.clusterInputs)
 	if err != nil {

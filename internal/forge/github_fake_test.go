@@ -46,9 +46,17 @@ type fakeGitHub struct {
 }
 
 type fakeOutput struct {
-	Title       string `json:"title"`
-	Summary     string `json:"summary"`
-	Annotations []any  `json:"annotations,omitempty"`
+	Title       string           `json:"title"`
+	Summary     string           `json:"summary"`
+	Annotations []fakeAnnotation `json:"annotations,omitempty"`
+}
+
+type fakeAnnotation struct {
+	Path    string `json:"path"`
+	Start   int    `json:"start_line"`
+	End     int    `json:"end_line"`
+	Level   string `json:"annotation_level"`
+	Message string `json:"message"`
 }
 
 type fakeCheck struct {
@@ -316,6 +324,9 @@ func (f *fakeGitHub) updateCheck(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusUnprocessableEntity, problem)
 			return
 		}
+		if c.Output != nil && next.Output != nil { // GitHub adds them to those that are there
+			next.Output.Annotations = append(c.Output.Annotations, next.Output.Annotations...)
+		}
 		*c = next
 		answer(w, http.StatusOK, c)
 		return
@@ -345,6 +356,14 @@ func (c *fakeCheck) problem() string {
 		return "output.summary is too long"
 	case len(c.Output.Annotations) > 50:
 		return "more than 50 annotations"
+	}
+	for _, a := range c.Output.Annotations {
+		switch {
+		case a.Path == "", strings.HasPrefix(a.Path, "/"), a.Start < 1, a.End < a.Start, a.Message == "", len(a.Message) > 64<<10:
+			return fmt.Sprintf("annotation %+v", a)
+		case !slices.Contains([]string{"notice", "warning", "failure"}, a.Level):
+			return "annotation_level " + a.Level
+		}
 	}
 	return ""
 }
