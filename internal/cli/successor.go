@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/penstock-dev/penstock/internal/approval"
-
 	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
