@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -274,4 +275,22 @@ func TestATimeoutKeepsTheNumberThatWasSet(t *testing.T) {
 			t.Errorf("a deadline of another's: %v, want 30s", got)
 		}
 	})
+}
+
+// ofTunnel is an error of a way that is not the network's.
+type ofTunnel struct{}
+
+func (ofTunnel) Error() string   { return `port 8080 of pod "shop/web-0": connection refused` }
+func (ofTunnel) Temporary() bool { return true }
+
+// A connection that ends before the request is on it has the name of a function of net/http in its error.
+func TestNoFunctionOfTheLibraryIsShown(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{ofTunnel{}, fmt.Errorf("readLoopPeekFailLocked: %w", ofTunnel{})} {
+		got := httpx.Explain(&url.Error{Op: "Get", URL: "http://web.shop/", Err: err}, "http://web.shop/", time.Second)
+		const want = `cannot reach http://web.shop: port 8080 of pod "shop/web-0": connection refused`
+		if got.Error() != want || !httpx.IsTransient(got) {
+			t.Errorf("%v: got %q, transient %v", err, got, httpx.IsTransient(got))
+		}
+	}
 }

@@ -136,10 +136,14 @@ func temporary(err error) bool {
 	return errors.As(inner(err), &knows) && knows.Temporary()
 }
 
-// inner drops the *url.Error around an error: it repeats the URL.
+// inner drops what net/http has put around an error: the *url.Error repeats the URL, and a connection that ends before the
+// request is on it has the name of a function.
 func inner(err error) error {
 	if u := (*url.Error)(nil); errors.As(err, &u) && u.Err != nil {
-		return u.Err
+		err = u.Err
+	}
+	if cause := errors.Unwrap(err); cause != nil && strings.HasPrefix(err.Error(), "readLoopPeekFailLocked: ") {
+		return cause
 	}
 	return err
 }
