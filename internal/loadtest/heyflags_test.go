@@ -38,7 +38,7 @@ func heyWork(t *testing.T, line string) (*requester.Work, *http.Request, *hey) {
 		t.Fatalf("%s: %v", line, err)
 	}
 	parts := h.parts(request, nil, newFigures(0))
-	work := parts[0].requester(t.Context(), parts[0].requests, nil)
+	work := parts[0].requester(t.Context(), &connections{}, parts[0].requests, nil)
 	if len(parts)*work.C != h.flags.workers {
 		t.Errorf("%s: %d parts of %d workers", line, len(parts), work.C)
 	}
