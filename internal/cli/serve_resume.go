@@ -75,7 +75,7 @@ func (st starts) of(u *unkept, record *rollout.Record, why string) (forge.Starte
 	}
 	ci := &u.job.CI
 	if !st.s.hooks.allows(approval.Platform(ci.Platform), ci.RepositoryID) {
-		return nil, fmt.Errorf("number %d of %s is none of those that --repository lists", ci.RepositoryID, ci.Platform)
+		return nil, fmt.Errorf("number %d of %s is none of those that --repository lists", ci.RepositoryID, ci.Platform.Title())
 	}
 	return st.office.Starter(forge.Resume{
 		Means: u.resume, CI: *ci, Rollout: record.ID, Namespace: u.canary.Namespace, Canary: u.canary.Name, Image: record.Image, Request: int64(ci.Request),

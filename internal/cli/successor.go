@@ -58,7 +58,7 @@ func (b *bulletin) succeed(ctx context.Context, r forge.Rollout) []forge.Surface
 	}
 	if !b.office.allows(approval.Platform(b.ci.Platform), b.ci.RepositoryID) {
 		b.app.warn(fmt.Errorf("%s/%s: its pages stay as they are: number %d of %s is none of those that --repository lists",
-			r.Namespace, r.Canary, b.ci.RepositoryID, b.ci.Platform))
+			r.Namespace, r.Canary, b.ci.RepositoryID, b.ci.Platform.Title()))
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hookForgeTimeout)

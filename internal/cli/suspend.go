@@ -139,9 +139,9 @@ func (s *standing) startable(ci *forge.CI) error {
 	case m == forge.Means{}:
 		return nil
 	case ci.Platform == "":
-		return fmt.Errorf("resume: %s is for a job of %s, and this is none, or --forge none hides it", m, m.Platform())
+		return fmt.Errorf("resume: %s is for a job of %s, and this is none, or --forge none hides it", m, m.Platform().Title())
 	case ci.Platform != m.Platform():
-		return fmt.Errorf("resume: %s is of %s, and this is a job of %s", m, m.Platform(), ci.Platform)
+		return fmt.Errorf("resume: %s is of %s, and this is a job of %s", m, m.Platform().Title(), ci.Platform.Title())
 	case atRef && (ci.Ref == "" || ci.Fork || strings.HasPrefix(ci.Ref, "refs/pull/")):
 		return fmt.Errorf("resume: %s needs a branch or a tag of this repository, and the job is for %q; add one", m, ci.Ref)
 	}

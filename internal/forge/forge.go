@@ -16,6 +16,17 @@ const (
 	PlatformGitLab Platform = "gitlab"
 )
 
+// Title is the platform's name as it writes it itself.
+func (p Platform) Title() string {
+	switch p {
+	case PlatformGitHub:
+		return "GitHub"
+	case PlatformGitLab:
+		return "GitLab"
+	}
+	return string(p)
+}
+
 // State is how a rollout stands, in words that both platforms can be told. The zero value is shown as in progress, so
 // that a state that nobody set is never taken for a success.
 type State int

@@ -104,7 +104,7 @@ func (o *Office) Starter(r Resume) (Starter, error) {
 	case platform == "":
 		return nil, refuses("the rollout is to be taken up by nobody's means")
 	case platform != r.CI.Platform:
-		return nil, refuses("the means %s is not of %s, whose job has suspended the rollout", r.Means, r.CI.Platform)
+		return nil, refuses("the means %s is not of %s, whose job has suspended the rollout", r.Means, r.CI.Platform.Title())
 	case r.CI.RepositoryID <= 0:
 		return nil, refuses("the number of the repository is not known")
 	case platform == PlatformGitLab:

@@ -160,7 +160,7 @@ func (k *Keeper) change(ctx context.Context, n *approval.Notice) (forge.Change, 
 	case change.Number == 0, of.Repository != 0 && of.Repository != change.Repository:
 		return change, ErrNoChange
 	case !k.Allowed(of.Platform, change.Repository):
-		return change, &BadAsk{fmt.Errorf("metadata %s: number %d of %s is none of those that --repository lists", canary.AskRepository, change.Repository, of.Platform)}
+		return change, &BadAsk{fmt.Errorf("metadata %s: number %d of %s is none of those that --repository lists", canary.AskRepository, change.Repository, forge.Platform(of.Platform).Title())}
 	}
 	n.Gate.Repository = change.Repository
 	return change, nil
