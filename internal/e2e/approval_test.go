@@ -35,9 +35,15 @@ func (g waitingGate) target() string {
 // awaitGate waits until the run waits at its gate.
 func (s *scenario) awaitGate() waitingGate {
 	s.t.Helper()
+	return s.awaitNotice("penstock-podinfo-gate")
+}
+
+// awaitNotice waits until a gate waits, whose notice is in a ConfigMap.
+func (s *scenario) awaitNotice(name string) waitingGate {
+	s.t.Helper()
 	var g waitingGate
 	s.Await("a gate that waits for people", func(ctx context.Context) error {
-		object, err := s.cluster.Kube.CoreV1().ConfigMaps(s.Name).Get(ctx, "penstock-podinfo-gate", metav1.GetOptions{})
+		object, err := s.cluster.Kube.CoreV1().ConfigMaps(s.Name).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}

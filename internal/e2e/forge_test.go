@@ -190,10 +190,10 @@ func deliver(to string, said map[string]any) int {
 }
 
 // serve starts a server of webhooks, and returns it with its address when it serves. An address with the port 0 is a free one.
-func (n *Namespace) serve(g *gitHub, address string) (*Run, string) {
+func (n *Namespace) serve(g *gitHub, address string, more ...string) (*Run, string) {
 	n.t.Helper()
-	run := n.PenstockWith([]string{"PENSTOCK_GITHUB_SECRET=" + forgeSecret, "PENSTOCK_GITHUB_TOKEN=ghs_server"}, "serve", "--address", address,
-		"-n", n.Name, "--repository", "github:7", "--github-url", g.URL, "--log-format", "json")
+	run := n.PenstockWith([]string{"PENSTOCK_GITHUB_SECRET=" + forgeSecret, "PENSTOCK_GITHUB_TOKEN=ghs_server"}, append([]string{"serve", "--address", address,
+		"-n", n.Name, "--repository", "github:7", "--github-url", g.URL, "--log-format", "json"}, more...)...)
 	line := run.AwaitLine(`"msg":"serving"`)
 	var entry struct{ Address string }
 	if err := json.Unmarshal([]byte(line.Text), &entry); err != nil {

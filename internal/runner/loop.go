@@ -296,6 +296,9 @@ func (l *loop) trouble(ctx context.Context, err error) error {
 		s.Spec = l.Spec
 	}
 	s.Status, s.Now, s.Reason = l.st, now, "trying again: "+err.Error()
+	if past := l.record.History; len(past) > 0 && past[len(past)-1].Time.After(l.last.Now) { // what nobody was told yet
+		s.Reason += "; what is to be done: " + past[len(past)-1].Reason
+	}
 	l.pause = min(max(2*l.pause, 100*time.Millisecond), 5*time.Second)
 	s.WakeAt = now.Add(l.pause)
 	if l.pause > time.Second || l.pause == 100*time.Millisecond {
