@@ -8,14 +8,16 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/penstock-dev/penstock/internal/approval"
 )
 
 // githubStarter starts runs on GitHub.
 type githubStarter struct {
 	Resume
-	office      *Office
-	owner, repo string
-	job         int64 // to run again; known when the run is ready
+	office     *Office
+	repository []string // its path, in parts
+	job        int64    // to run again; known when the run is ready
 }
 
 // The names of what a dispatched run is told, as inputs of the workflow and in the payload of the event.
@@ -29,32 +31,27 @@ const (
 // clockSkew is by how much the clocks of a forge and of this machine may differ.
 const clockSkew = 2 * time.Minute
 
-func (o *Office) githubStarter(r Resume) (Starter, error) {
-	owner, repo, _ := strings.Cut(r.CI.Repository, "/")
+func (o *Office) githubStarter(r Resume) (*githubStarter, error) {
+	parts, err := o.parts(approval.GitHub, r.CI.Repository)
 	switch {
-	case o.app == nil && o.github == nil:
-		return nil, refuses("GitHub cannot be asked: there is neither a token nor a GitHub App")
-	case !repositoryName.MatchString(r.CI.Repository) || strings.Trim(owner, ".") == "" || strings.Trim(repo, ".") == "":
-		return nil, refuses("%q is not a repository of GitHub; want owner/name", r.CI.Repository)
+	case err != nil:
+		return nil, &refusal{err.Error()}
 	case !digits.MatchString(r.CI.RunID):
 		return nil, refuses("%q is not the number of a workflow run", r.CI.RunID)
 	case r.Means.Kind == ProtectionRule && o.app == nil:
 		return nil, refuses("only the GitHub App whose rule it is can answer a deployment protection rule, and the server is none; give it --github-app-id")
 	}
-	return &githubStarter{Resume: r, office: o, owner: owner, repo: repo}, nil
+	return &githubStarter{Resume: r, office: o, repository: parts}, nil
 }
 
 // ask sends one request about the repository.
 func (s *githubStarter) ask(ctx context.Context, what, method, path string, body, into any) error {
-	g := s.office.github
-	if s.office.app != nil {
-		var err error
-		if g, err = s.office.app.repository(ctx, s.owner, s.repo); err != nil {
-			return err
-		}
+	g, err := s.office.githubFor(ctx, s.repository)
+	if err != nil {
+		return err
 	}
 	return g.call(ctx, what, func(ctx context.Context) error {
-		req, err := g.api.NewRequest(method, "repos/"+s.owner+"/"+s.repo+"/"+path, body)
+		req, err := g.api.NewRequest(method, "repos/"+s.CI.Repository+"/"+path, body)
 		if err != nil {
 			return err
 		}

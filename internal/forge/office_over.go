@@ -18,7 +18,7 @@ func (o *Office) Over(ctx context.Context, ci CI) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		return s.(*githubStarter).over(ctx)
+		return s.over(ctx)
 	case PlatformGitLab:
 		return o.gitlabOver(ctx, ci)
 	}

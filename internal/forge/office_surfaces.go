@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
+
+	"github.com/penstock-dev/penstock/internal/approval"
 )
 
 // Surfaces returns what shows the rollout of a job that is over, for whoever ends it in the job's place: they go on with the
@@ -28,27 +29,22 @@ func (o *Office) Surfaces(ctx context.Context, ci CI, environment string, r Roll
 }
 
 func (o *Office) githubSurfaces(ctx context.Context, ci CI, environment string, r Rollout) ([]Surface, error) {
-	owner, repo, _ := strings.Cut(ci.Repository, "/")
+	parts, err := o.parts(approval.GitHub, ci.Repository)
 	switch {
-	case o.app == nil && o.github == nil:
-		return nil, refuses("GitHub cannot be written to: there is neither a token nor a GitHub App")
-	case !repositoryName.MatchString(ci.Repository) || strings.Trim(owner, ".") == "" || strings.Trim(repo, ".") == "":
-		return nil, refuses("%q is not a repository of GitHub; want owner/name", ci.Repository)
+	case err != nil:
+		return nil, &refusal{err.Error()}
 	case !commitID.MatchString(ci.SHA):
 		return nil, refuses("%q is not a commit", ci.SHA)
 	}
 	g := newGitHub(ci, environment != "")
-	found := o.github
-	if o.app != nil {
-		var err error
-		if found, err = o.app.repository(ctx, owner, repo); err != nil {
-			return nil, err
-		}
+	found, err := o.githubFor(ctx, parts)
+	if err != nil {
+		return nil, err
 	}
 	g.api, g.succeeds = found.api, true
 	var is repository
-	err := g.call(ctx, "read the repository", func(ctx context.Context) error {
-		req, err := g.api.NewRequest(http.MethodGet, "repos/"+owner+"/"+repo, nil)
+	err = g.call(ctx, "read the repository", func(ctx context.Context) error {
+		req, err := g.api.NewRequest(http.MethodGet, "repos/"+ci.Repository, nil)
 		if err != nil {
 			return err
 		}

@@ -110,5 +110,9 @@ func (o *Office) Starter(r Resume) (Starter, error) {
 	case platform == PlatformGitLab:
 		return o.gitlabStarter(r)
 	}
-	return o.githubStarter(r)
+	s, err := o.githubStarter(r)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
