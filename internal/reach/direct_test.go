@@ -65,6 +65,12 @@ func TestInTheClusterAPortHasANameToo(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", url, got, err, want)
 		}
 	}
+	// A load generator, which makes its own connections, is told where to make them.
+	for hostport, want := range map[string]string{"_web._tcp.podinfo.shop.svc:80": s.Listener.Addr().String(), "podinfo.shop.svc:80": "podinfo.shop.svc:80"} {
+		if got, err := r.Local(t.Context(), hostport); got != want || err != nil {
+			t.Errorf("%s is at %q, %v; want %q", hostport, got, err, want)
+		}
+	}
 	_, err = ask("http://_grpc._tcp.podinfo.shop.svc/")
 	if known := (*Error)(nil); !errors.As(err, &known) || !strings.Contains(known.Error(), `Service "shop/podinfo": the DNS of the cluster knows no port "grpc" of it`) {
 		t.Errorf("a port that is not there: %v", err)

@@ -27,8 +27,11 @@ type locals struct {
 // connections, such as a load generator.
 func (r *Reach) Local(ctx context.Context, hostport string) (string, error) {
 	place, ok := split(hostport)
-	if r.mode == Direct || !ok {
+	switch {
+	case !ok:
 		return hostport, nil
+	case r.mode == Direct:
+		return r.resolve(ctx, hostport, place)
 	}
 	s, err := r.find(ctx, place)
 	switch {

@@ -78,9 +78,6 @@ func (r *Reach) Close() {
 // Transport returns what sends a request to a Service on the way of the mode, and every other one as base does. The base
 // belongs to it from then on.
 func (r *Reach) Transport(base *http.Transport) http.RoundTripper {
-	if r.mode == Direct {
-		return r.directly(base)
-	}
 	inside := base.Clone()
 	inside.Proxy = nil // the proxy of the environment knows no Service
 	inside.DialContext = r.DialContext
@@ -96,8 +93,11 @@ type transport struct {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	place, ok := ParseHost(req.URL.Hostname(), portOfURL(req))
-	if !ok {
+	switch {
+	case !ok, t.reach.mode == Direct && !place.named():
 		return t.outside.RoundTrip(req)
+	case t.reach.mode == Direct:
+		return t.inside.RoundTrip(named(req, place))
 	}
 	s, err := t.reach.find(req.Context(), place)
 	switch {
@@ -183,11 +183,18 @@ func (r *Reach) find(ctx context.Context, p Place) (*corev1.Service, error) {
 // proxy of the API server cannot be dialled: there, only Transport leads to a Service.
 func (r *Reach) DialContext(ctx context.Context, network, hostport string) (net.Conn, error) {
 	place, ok := split(hostport)
-	if r.mode == Direct || !ok {
+	if !ok {
 		return r.direct.DialContext(ctx, network, hostport)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
+	if r.mode == Direct {
+		at, err := r.resolve(ctx, hostport, place)
+		if err != nil {
+			return nil, err
+		}
+		return r.direct.DialContext(ctx, network, at)
+	}
 	s, err := r.book.find(ctx, place)
 	switch {
 	case errors.Is(err, errNotService):
