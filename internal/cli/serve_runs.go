@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -33,6 +34,13 @@ func (r *runs) see(namespace string, all []report.Standing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.standings[namespace] = unfinished
+	there := map[string]bool{}
+	for _, standings := range r.standings {
+		for i := range standings {
+			there[standings[i].Record.Suspension()] = true
+		}
+	}
+	maps.DeleteFunc(r.waited, func(suspension string, _ bool) bool { return !there[suspension] })
 }
 
 // left is a rollout that a job has left, with what it has kept.
@@ -100,7 +108,8 @@ func (r *runs) over(ctx context.Context, one *left) error {
 // wait tells whoever looks at a job that waits for a rollout what the rollout waits for, once.
 func (r *runs) wait(ctx context.Context, one *left) error {
 	s := &one.standing
-	if s.Gate == nil || one.plan.resume.Kind != forge.ProtectionRule || !r.first(s.Record.Suspension()) {
+	suspension := s.Record.Suspension()
+	if s.Gate == nil || one.plan.resume.Kind != forge.ProtectionRule || r.said(suspension, false) {
 		return nil
 	}
 	starter, err := r.starts.of(&one.plan, &s.Record, "")
@@ -108,18 +117,21 @@ func (r *runs) wait(ctx context.Context, one *left) error {
 		return err
 	}
 	if waiter, ok := starter.(forge.Waiter); ok {
-		return waiter.Wait(ctx, report.WaitsFor(s))
+		if err := waiter.Wait(ctx, report.WaitsFor(s)); err != nil {
+			return err // and is said when somebody looks again
+		}
 	}
+	r.said(suspension, true)
 	return nil
 }
 
-// first reports whether nothing was said of a suspension yet.
-func (r *runs) first(suspension string) bool {
+// said reports whether it was said of a suspension what it waits for, and remembers that it is now.
+func (r *runs) said(suspension string, now bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.waited[suspension] {
-		return false
+	before := r.waited[suspension]
+	if now {
+		r.waited[suspension] = true
 	}
-	r.waited[suspension] = true
-	return true
+	return before
 }
