@@ -156,14 +156,15 @@ func TestAnEventIsNotLostWithTheAnswerOfAWrite(t *testing.T) {
 		if diff := cmp.Diff(wholeRollout, l.events()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
-		retries := 0
+		retries, decided := 0, false
 		for _, u := range l.updates {
 			if strings.HasPrefix(u.Snapshot.Reason, "trying again: ") {
 				retries++
+				decided = decided || strings.Contains(u.Snapshot.Reason, "; what is to be done: new revision of the target")
 			}
 		}
-		if retries == 0 {
-			t.Error("nobody was told that the cluster refuses")
+		if retries == 0 || !decided {
+			t.Errorf("told %d times that the cluster refuses, and what was decided: %v", retries, decided)
 		}
 	})
 }
