@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,20 +121,8 @@ func (f *scriptForge) asked(ts *testscript.TestScript, neg bool, args []string) 
 	}
 	wanted, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	want := regexp.MustCompile("^" + args[1] + " " + args[2] + " ")
-	count := func() (n int) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		for _, got := range f.got {
-			if want.MatchString(got) && !slices.ContainsFunc(args[3:], func(text string) bool { return !strings.Contains(got, text) }) {
-				n++
-			}
-		}
-		return n
-	}
-	for begin := time.Now(); count() < wanted && time.Since(begin) < 40*time.Second; {
-		time.Sleep(50 * time.Millisecond) // what runs in the background gets there
-	}
+	count := func() int { return f.made(args[1], args[2], args[3:]) }
+	f.until(40*time.Second, func() bool { return count() >= wanted })
 	if n := count(); n != wanted {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -197,18 +197,30 @@ func (f *scriptForge) told(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (f *scriptForge) ever(ts *testscript.TestScript, neg bool, args []string) {
-	want := regexp.MustCompile("^" + args[0] + " " + args[1] + " ")
-	found := func() bool {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return slices.ContainsFunc(f.got, func(got string) bool {
-			return want.MatchString(got) && !slices.ContainsFunc(args[2:], func(text string) bool { return !strings.Contains(got, text) })
-		})
+// made counts requests to a path, given as an expression, with these texts.
+func (f *scriptForge) made(method, path string, texts []string) (n int) {
+	want := regexp.MustCompile("^" + method + " " + path + " ")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, got := range f.got {
+		if want.MatchString(got) && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(got, text) }) {
+			n++
+		}
 	}
-	begin := time.Now()
-	for !neg && !found() && time.Since(begin) < 20*time.Second { // what runs in the background gets there
+	return n
+}
+
+// until gives what runs in the background the time to get there.
+func (f *scriptForge) until(limit time.Duration, there func() bool) {
+	for begin := time.Now(); !there() && time.Since(begin) < limit; {
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (f *scriptForge) ever(ts *testscript.TestScript, neg bool, args []string) {
+	found := func() bool { return f.made(args[0], args[1], args[2:]) > 0 }
+	if !neg {
+		f.until(20*time.Second, found)
 	}
 	if found() == neg {
 		f.mu.Lock()
