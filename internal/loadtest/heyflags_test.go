@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +40,9 @@ func heyWork(t *testing.T, line string) (*requester.Work, *http.Request, *hey) {
 		t.Fatalf("%s: %v", line, err)
 	}
 	parts := h.parts(request, nil, newFigures(0))
-	work := parts[0].requester(t.Context(), &connections{}, parts[0].requests, nil)
+	requests := parts[0].supply(t.Context(), &connections{}, parts[0].requests*parts[0].workers)
+	t.Cleanup(requests.end)
+	work := parts[0].requester(requests, nil)
 	if len(parts)*work.C != h.flags.workers {
 		t.Errorf("%s: %d parts of %d workers", line, len(parts), work.C)
 	}
@@ -52,8 +56,8 @@ func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("me:se:cret"))
 	for line, holds := range map[string]func(w *requester.Work, r *http.Request, h *hey) bool{
 		"hey": func(w *requester.Work, r *http.Request, h *hey) bool {
-			return w.N == 200 && w.C == 50 && w.QPS == 0 && w.Timeout == 20 && h.flags.duration == 0 && r.Method == "GET" && !w.H2 &&
-				!w.DisableCompression && !w.DisableKeepAlives && !w.DisableRedirects && w.ProxyAddr == nil && r.ContentLength == 0 &&
+			return w.N == 200 && w.C == 50 && w.QPS == 0 && w.Timeout == 0 && h.flags.duration == 0 && r.Method == "GET" && !w.H2 &&
+				r.Header.Get("Accept-Encoding") == "gzip" && !w.DisableKeepAlives && !w.DisableRedirects && w.ProxyAddr == nil && r.ContentLength == 0 &&
 				r.Header.Get("Content-Type") == "text/html" && r.Header.Get("User-Agent") == "hey/0.0.1" && r.Host == "app.example.com"
 		},
 		"hey -n 10 -c 3":  func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N == 9 && w.C == 3 },
@@ -63,11 +67,18 @@ func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
 			return w.N/w.C == math.MaxInt32 && h.flags.duration == 3*time.Minute
 		},
 		"hey -z 10s -q 5 -c 2":     func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N/w.C > 50 && w.N < 1000 },
-		"hey -t 0":                 func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.Timeout == 0 },
-		"hey -t 7":                 func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.Timeout == 7 },
-		"hey -h2":                  func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.H2 },
-		"hey -disable-compression": func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.DisableCompression },
-		"hey -disable-keepalive":   func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.DisableKeepAlives },
+		"hey -t 0": func(w *requester.Work, _ *http.Request, h *hey) bool { return w.Timeout == 0 && h.flags.timeout == 0 },
+		"hey -t 7": func(w *requester.Work, _ *http.Request, h *hey) bool { return w.Timeout == 0 && h.flags.timeout == 7 },
+		"hey -h2":  func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.H2 },
+		"hey -disable-compression": func(w *requester.Work, r *http.Request, _ *hey) bool {
+			return w.DisableCompression && r.Header["Accept-Encoding"] == nil
+		},
+		"hey -H 'Accept-Encoding: br'": func(_ *requester.Work, r *http.Request, _ *hey) bool {
+			return slices.Equal(r.Header["Accept-Encoding"], []string{"br"})
+		},
+		"hey -H 'Range: bytes=0-1'": func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Header["Accept-Encoding"] == nil },
+		"hey -m HEAD":               func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Header["Accept-Encoding"] == nil },
+		"hey -disable-keepalive":   func(w *requester.Work, r *http.Request, _ *hey) bool { return w.DisableKeepAlives && r.Close },
 		"hey -disable-redirects":   func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.DisableRedirects },
 		"hey -m post":              func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Method == "POST" },
 		"hey -A application/json": func(_ *requester.Work, r *http.Request, _ *hey) bool {
@@ -99,6 +110,45 @@ func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
 			t.Errorf("%s: work %+v, request %+v, notes %q", line, w, r, h.notes)
 		}
 	}
+}
+
+func TestARequestThatTakesTooLongEndsAndTheNextIsSent(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Again") == "" {
+			<-hang
+		}
+	}))
+	defer server.Close()
+	defer close(hang)
+	h, err := parsedHey(t, "hey -t 7 -n 1 -c 1 "+server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := h.request(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := h.parts(request, nil, newFigures(0))[0].supply(t.Context(), &connections{}, 2)
+	defer requests.end()
+	if requests.limit != 7*time.Second {
+		t.Errorf("one request may take %s", requests.limit)
+	}
+	requests.limit = 10 * time.Millisecond
+	requests.renew()
+	response, err := server.Client().Do(requests.next())
+	if err == nil {
+		_ = response.Body.Close()
+		t.Fatal("a request that hangs has an answer")
+	}
+	mustContain(t, err.Error(), "no answer within 10ms, which -t allows")
+	requests.limit = time.Minute
+	request.Header.Set("Again", "1")
+	if response, err = server.Client().Do(requests.next()); err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
 }
 
 func TestHeyRefusesWhatMakesNoSense(t *testing.T) {

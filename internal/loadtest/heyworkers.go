@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rakyll/hey/requester"
@@ -79,12 +78,15 @@ func (p *part) run(sending context.Context) error {
 	for left := p.requests; left > 0; left -= p.lot {
 		opened := &connections{}
 		written := &bytes.Buffer{}
-		work := p.requester(sending, opened, min(left, p.lot), written)
+		requests := p.supply(sending, opened, min(left, p.lot)*p.workers)
+		work := p.requester(requests, written)
 		if !p.begin(work) {
+			requests.end()
 			return nil
 		}
 		began := time.Now()
 		work.Run()
+		requests.end()
 		opened.close()
 		if err := p.of.add(written.Bytes(), began); err != nil {
 			return err
@@ -93,8 +95,8 @@ func (p *part) run(sending context.Context) error {
 	return nil
 }
 
-// requester returns what makes so many requests by each worker.
-func (p *part) requester(ctx context.Context, opened *connections, requests int, to io.Writer) *requester.Work {
+// requester returns what makes requests and writes of them.
+func (p *part) requester(requests *supply, to io.Writer) *requester.Work {
 	f := p.hey.flags
 	named := *p.request
 	// hey takes the host for the name in TLS; with a port in it, servers that choose by name would know none.
@@ -102,38 +104,9 @@ func (p *part) requester(ctx context.Context, opened *connections, requests int,
 		named.Host = host
 	}
 	return &requester.Work{
-		Request: &named, N: requests * p.workers, C: p.workers, QPS: f.rate, Timeout: f.timeout, H2: f.http2,
-		ProxyAddr: p.hey.proxy, DisableCompression: f.noCompress, DisableKeepAlives: f.noKeep, DisableRedirects: f.noFollow,
-		Output: figuresTemplate(f.output == "csv"), Writer: to,
-		RequestFunc: p.each(ctx, opened, requests*p.workers),
-	}
-}
-
-// looked is how often a request tells of its connection: a trace costs a twentieth of the rate. It tells of a connection that
-// an earlier request has opened, too, so that only one escapes which is opened by the last few requests before a load that
-// has no number is stopped; the server closes that one when it has idled.
-const looked = 16
-
-// each returns what gives hey a request to send. hey copies it, and the client changes nothing of what it sends, so without
-// a body all share one: to make each anew costs another twentieth.
-func (p *part) each(ctx context.Context, opened *connections, requests int) func() *http.Request {
-	shared := p.request.WithContext(ctx)
-	traced := shared
-	if !p.hey.flags.noKeep {
-		traced = p.request.WithContext(opened.trace(ctx))
-	}
-	var made atomic.Int64 // by several workers, where they share a connection
-	return func() *http.Request {
-		one, n := shared, int(made.Add(1))
-		if n%looked == 1 || n > requests-p.workers {
-			one = traced
-		}
-		if len(p.body) > 0 {
-			copied := *one
-			copied.Body = io.NopCloser(bytes.NewReader(p.body))
-			one = &copied
-		}
-		return one
+		Request: &named, N: requests.total, C: p.workers, QPS: f.rate, Timeout: requests.timeout, H2: f.http2,
+		ProxyAddr: p.hey.proxy, DisableCompression: true, DisableKeepAlives: f.noKeep, DisableRedirects: f.noFollow,
+		Output: figuresTemplate(f.output == "csv"), Writer: to, RequestFunc: requests.next,
 	}
 }
 
