@@ -18,8 +18,11 @@ import (
 type configs struct {
 	open func(canary.Ref) // set by Start
 
+	uninstall bool // set before Start: what was made for the canary is deleted
+
 	mu      sync.Mutex
 	opened  map[canary.Ref]bool
+	denied  map[canary.Ref]error // what only the primary refers to, and this run may not read and does without
 	settled canary.Objects    // target and primary as they were when all that they refer to was last known
 	sums    map[string]string // for TrackedConfigs
 }
@@ -57,6 +60,7 @@ func (w *World) follow(refs []canary.Ref) (pending bool, refused map[canary.Ref]
 	if w.configs.open == nil {
 		return false, nil // not started: nothing is known of anything
 	}
+	refs, denied := w.readable(refs)
 	for _, ref := range refs {
 		if !w.configs.opened[ref] {
 			if w.configs.opened == nil {
@@ -72,7 +76,21 @@ func (w *World) follow(refs []canary.Ref) (pending bool, refused map[canary.Ref]
 		pending = pending || wait
 		return wait
 	})
-	return pending, refused
+	maps.Copy(denied, refused)
+	return pending, denied
+}
+
+// readable divides what is referred to, under the lock: what is watched, and what this run may not read and does without.
+func (w *World) readable(refs []canary.Ref) (watched []canary.Ref, denied map[canary.Ref]error) {
+	denied = map[canary.Ref]error{}
+	for _, ref := range refs {
+		if err := w.configs.denied[ref]; err != nil {
+			denied[ref] = err
+			continue
+		}
+		watched = append(watched, ref)
+	}
+	return watched, denied
 }
 
 // startConfigs asks for the permissions that the configuration takes, and waits until all of it is known.
@@ -84,13 +102,51 @@ func (w *World) startConfigs(ctx context.Context, limit time.Duration) error {
 	if err := w.require(ctx, w.configPermissions()); err != nil {
 		return err
 	}
+	if err := w.formerConfigs(ctx); err != nil {
+		return err
+	}
 	return w.synced(ctx, limit, func() []canary.Ref { // what there is may lead to more
 		refs := w.configObjects()
 		w.configs.mu.Lock()
 		defer w.configs.mu.Unlock()
 		w.follow(refs)
+		refs, _ = w.readable(refs)
 		return refs
 	})
+}
+
+// formerConfigs asks for what only the primary refers to, and notes what this run may not read of it.
+func (w *World) formerConfigs(ctx context.Context) error {
+	live, _ := w.store.snapshot()
+	target, primary, err := w.readWorkloads(live)
+	if err != nil {
+		return nil //nolint:nilerr // said by Observe
+	}
+	subject := w.subject()
+	former := subject.Former(target, primary, w.configs.uninstall)
+	if w.configs.uninstall || len(former) == 0 {
+		return w.require(ctx, manifest.Permissions(former))
+	}
+	answers, err := w.client.Granted(ctx, former)
+	if err != nil {
+		return err
+	}
+	w.configs.mu.Lock()
+	defer w.configs.mu.Unlock()
+	for i := range answers {
+		if answers[i].Allowed {
+			continue
+		}
+		if w.configs.denied == nil {
+			w.configs.denied = map[canary.Ref]error{}
+		}
+		for _, ref := range workload.FormerConfigs(w.canary, target, primary) {
+			if ref.Name == answers[i].Name && ref.Resource == answers[i].Resource {
+				w.configs.denied[ref] = fmt.Errorf("no permission to %s%s", answers[i].Permission, answers[i].Why)
+			}
+		}
+	}
+	return nil
 }
 
 func (w *World) configObjects() []canary.Ref {

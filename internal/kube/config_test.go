@@ -246,3 +246,43 @@ func TestOnlyTheNamedConfigMapsAndSecretsNeedPermissions(t *testing.T) {
 		}
 	})
 }
+
+// The role that the manifests of a target ask for no longer has what the target has dropped, and the primary has not yet.
+func TestWhatATargetHasDroppedNeedsNoPermission(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		f.configure()
+		f.create(`{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop, annotations: {flagger.app/config-tracking: disabled}}, data: {a: b}}`)
+		f.refer("app", "token", map[string]any{"configMapRef": map[string]any{"name": "plain"}})
+		old := f.initialise(f.world())
+		f.envFrom(map[string]any{"configMapRef": map[string]any{"name": "app"}})
+		f.api.Deny(func(r rehearsal.APIRequest) bool {
+			return r.Resource.Resource == "secrets" || r.Resource.Resource == "configmaps" && r.Name == "plain"
+		})
+		w := f.world()
+		o := f.observe(w)
+		if o.Primary.Revision != old || o.Target.Revision == old || o.Target.Broken {
+			t.Fatalf("target %+v, primary %+v", o.Target, o.Primary)
+		}
+		f.apply(w, rollout.World{Primary: o.Target.Revision, Route: rollout.Route{Managed: true}})
+		if got := f.observe(w).Primary.Revision; got != o.Target.Revision {
+			t.Errorf("promoted, the primary is at %s, want %s", got, o.Target.Revision)
+		}
+	})
+}
+
+func TestAnUninstallNeedsPermissionForWhatATargetHasDropped(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		f.configure()
+		f.initialise(f.world())
+		f.envFrom(map[string]any{"configMapRef": map[string]any{"name": "app"}})
+		f.api.Deny(func(r rehearsal.APIRequest) bool { return r.Resource.Resource == "secrets" })
+		w := f.closedWorld()
+		if err := w.PreflightUninstall(f.ctx); err != nil {
+			t.Fatal(err)
+		}
+		err := w.Start(f.ctx, 20*time.Second)
+		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), `no permission to delete secrets "token-primary" in namespace "shop"`) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

@@ -55,9 +55,10 @@ func (w *World) remove(ctx context.Context, live canary.Objects, primary *worklo
 	return nil
 }
 
-// PreflightUninstall asks for the permissions that an uninstall needs beyond those of a run. Copies of configuration are
-// known when the primary is.
+// PreflightUninstall asks for the permissions that an uninstall needs beyond those of a run. It is to be called before Start,
+// which knows the copies of configuration, and then asks for what they take.
 func (w *World) PreflightUninstall(ctx context.Context) error {
+	w.configs.uninstall = true
 	subject := w.subject()
 	return w.require(ctx, manifest.Permissions(subject.Removal()))
 }

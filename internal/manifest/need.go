@@ -87,20 +87,39 @@ func (s *Subject) why(ref canary.Ref) string {
 	return "the router object that splits the traffic"
 }
 
-// Configs lists what the ConfigMaps and Secrets take that a target and its primary refer to: the user's own are read, and
-// the primary gets copies. The primary may be nil. live are those that are known.
+// Configs lists what the ConfigMaps and Secrets take that a target refers to: the user's own are read, and the primary gets
+// copies. The primary, which says by which of their names, may be nil. live are those that are known.
 func (s *Subject) Configs(target, primary *workload.Workload, live canary.Objects) []Need {
 	if target == nil {
 		return nil
 	}
 	var all needs
 	originals := workload.Configs(target.Template)
+	former := workload.FormerConfigs(s.Canary, target, primary)
 	for _, ref := range workload.ConfigObjects(s.Canary, target, primary, live) {
+		if slices.Contains(former, ref) {
+			continue
+		}
 		why, verbs := "copies of the target's configuration, for the primary", copyVerbs()
 		if slices.ContainsFunc(originals, func(r workload.ConfigRef) bool { return r.Kind == ref.Kind && r.Name == ref.Name }) {
 			why, verbs = "the target's configuration: a change of it is a new revision", verbs[:2]
 		}
 		all.add(why, named(ref), verbs...)
+	}
+	return all
+}
+
+// Former lists what the ConfigMaps and Secrets take that only the primary still refers to. The manifests of the target no
+// longer tell of them, so no role that is made from these grants it, and a run does without. An uninstall does not: what was
+// made for the canary has to go.
+func (s *Subject) Former(target, primary *workload.Workload, uninstall bool) []Need {
+	var all needs
+	for _, ref := range workload.FormerConfigs(s.Canary, target, primary) {
+		verbs := []string{"list", "watch"}
+		if uninstall {
+			verbs = append(verbs, "delete")
+		}
+		all.add("what the primary was configured by, and the target no longer is", named(ref), verbs...)
 	}
 	return all
 }

@@ -181,6 +181,25 @@ func ConfigObjects(c *canary.Canary, target, primary *Workload, live canary.Obje
 	return all
 }
 
+// FormerConfigs lists what only the primary refers to, under whatever name: an earlier revision of the target was configured
+// by it. Either workload may be nil.
+func FormerConfigs(c *canary.Canary, target, primary *Workload) []canary.Ref {
+	present := map[canary.Ref]bool{}
+	for _, r := range Configs(templateOf(target)) {
+		present[r.in(c)] = true
+		for _, name := range copyNames(c, r) {
+			present[configRef(c, r.Kind, name)] = true
+		}
+	}
+	var former []canary.Ref
+	for _, r := range Configs(templateOf(primary)) {
+		if ref := r.in(c); !present[ref] {
+			former = append(former, ref)
+		}
+	}
+	return former
+}
+
 func usable(c *canary.Canary, there, original *unstructured.Unstructured) bool {
 	ours, err := owned(c, there.GetKind(), there)
 	return err == nil && ours && (original == nil || changeable(there, original))

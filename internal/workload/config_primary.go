@@ -20,8 +20,9 @@ type copied struct {
 type copySet []copied
 
 // readCopies undoes what rewriteConfigs has done to a primary's pod template, or what Flagger has: its primaries say
-// nothing of their copies, which are known by their name and their owner. The template is not modified.
-func readCopies(c *canary.Canary, template *corev1.PodTemplateSpec, live canary.Objects) (*corev1.PodTemplateSpec, copySet) {
+// nothing of their copies, which are known by their name and their owner. A copy that this run may not read is taken to hold
+// what the pods were started with. The template is not modified.
+func readCopies(c *canary.Canary, template *corev1.PodTemplateSpec, view ConfigView) (*corev1.PodTemplateSpec, copySet) {
 	if template == nil {
 		return nil, nil
 	}
@@ -30,7 +31,8 @@ func readCopies(c *canary.Canary, template *corev1.PodTemplateSpec, live canary.
 	known := map[string]marked{}
 	template = template.DeepCopy()
 	eachConfig(&template.Spec, func(kind string, name *string, _ *bool) {
-		object := live[configRef(c, kind, *name)]
+		ref := configRef(c, kind, *name)
+		object := view.Live[ref]
 		as := ConfigRef{Kind: kind, Name: *name}
 		m, ok := known[as.String()]
 		if !ok {
@@ -38,7 +40,11 @@ func readCopies(c *canary.Canary, template *corev1.PodTemplateSpec, live canary.
 				return // referred to as it is
 			}
 			known[as.String()] = m
-			copies = append(copies, copied{m, checksumOf(object)})
+			holds := checksumOf(object)
+			if object == nil && view.Refused[ref] != nil {
+				holds = m.checksum
+			}
+			copies = append(copies, copied{m, holds})
 		}
 		_, *name, _ = strings.Cut(m.config, "/")
 	})

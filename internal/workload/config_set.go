@@ -51,7 +51,7 @@ func Track(c *canary.Canary, target, primary *Workload, view ConfigView) {
 		target.configs = readConfigs(c, target.Template, view)
 	}
 	if primary != nil {
-		primary.Template, primary.copies = readCopies(c, primary.Template, view.Live)
+		primary.Template, primary.copies = readCopies(c, primary.Template, view)
 	}
 }
 
