@@ -35,7 +35,7 @@ type auditEvent struct {
 // in the namespace or elsewhere. It comes from the API server's audit log, not from the client's own account.
 func (n *Namespace) Requests() []Request {
 	n.t.Helper()
-	return n.requestsOf(n.admin(), n.user())
+	return n.requestsOf(n.admin(), n.user(), n.server())
 }
 
 // requestsOf is Requests of the users with these names.

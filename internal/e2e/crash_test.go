@@ -98,6 +98,7 @@ func stories() map[string]story {
 func (st *story) start(t *testing.T, strike func(t *tap, c *change, after bool)) (*scenario, *tap) {
 	t.Helper()
 	s := newScenario(t, st.provider, st.change...)
+	s.administer()
 	if st.before != nil {
 		st.before(s)
 	}

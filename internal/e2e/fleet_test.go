@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // A fleet is a scenario with several canaries, each with its target and its Prometheus.
@@ -170,6 +172,34 @@ func TestNoCanaryOfAGroupIsPromotedBeforeAllHavePassed(t *testing.T) {
 	f.wantImages(v3, f.names...)
 	if at := f.promotions(v3); len(at) != len(f.names) {
 		t.Errorf("promoted were %v", at)
+	}
+}
+
+func TestNoMoreCanariesThanAllowedAreRolledOutAtOnce(t *testing.T) {
+	t.Parallel()
+	const limit = 2
+	f := newFleet(t, "cart", "web", "stock", "user")
+	begun := time.Now()
+	run := f.rollOut(v2, "-o", "json", "--max-parallel", strconv.Itoa(limit))
+	f.end(run, 0)
+	f.wantOutcomes(run, map[string]string{"cart": "promoted", "web": "promoted", "stock": "promoted", "user": "promoted"})
+	f.wantImages(v2, f.names...)
+	most := 0
+	f.record.Replay(func(m Moment) {
+		if m.Version.At.Before(begun) {
+			return // the first run scales all of them down
+		}
+		atWork := 0
+		for _, name := range f.names { // a canary has pods from the begin of its rollout to the end
+			replicas, _, _ := unstructured.NestedInt64(m.Object("Deployment", name).Object, "spec", "replicas")
+			if replicas > 0 {
+				atWork++
+			}
+		}
+		most = max(most, atWork)
+	})
+	if most != limit {
+		t.Errorf("at most %d canaries had pods at once, want %d", most, limit)
 	}
 }
 

@@ -193,7 +193,7 @@ func deliver(to string, said map[string]any) int {
 func (n *Namespace) serve(g *gitHub, address string, more ...string) (*Run, string) {
 	n.t.Helper()
 	run := n.PenstockWith([]string{"PENSTOCK_GITHUB_SECRET=" + forgeSecret, "PENSTOCK_GITHUB_TOKEN=ghs_server"}, append([]string{"serve", "--address", address,
-		"-n", n.Name, "--repository", "github:7", "--github-url", g.URL, "--log-format", "json"}, more...)...)
+		"-n", n.Name, "--repository", "github:7", "--github-url", g.URL, "--log-format", "json"}, append(n.permitServer(), more...)...)...)
 	line := run.AwaitLine(`"msg":"serving"`)
 	var entry struct{ Address string }
 	if err := json.Unmarshal([]byte(line.Text), &entry); err != nil {

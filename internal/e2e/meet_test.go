@@ -21,6 +21,7 @@ func TestTwoRunsThatAreStartedAtOnceGoOneAfterTheOther(t *testing.T) {
 					t.Run(fmt.Sprintf("%s %s %d", busy, second, try), func(t *testing.T) {
 						t.Parallel()
 						s := newScenario(t, "gatewayapi:v1", steps(30, 60)...)
+						s.administer()
 						s.initialise()
 						runs := []*tap{s.tap(), s.tap()}
 						for i, image := range []string{v2, second} {

@@ -24,6 +24,7 @@ type Namespace struct {
 	t       testing.TB
 	cluster *Cluster
 	home    string
+	allowed map[grant]bool // what the API server is known to go by
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
@@ -40,7 +41,7 @@ func (c *Cluster) Namespace(t testing.TB) *Namespace {
 	if err != nil {
 		t.Fatalf("create namespace %s: %v", name, err)
 	}
-	n := &Namespace{Name: created.Name, t: t, cluster: c, home: t.TempDir()}
+	n := &Namespace{Name: created.Name, t: t, cluster: c, home: t.TempDir(), allowed: map[grant]bool{}}
 	t.Cleanup(func() {
 		err := c.Kube.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), n.Name, metav1.DeleteOptions{})
 		if err != nil {
@@ -55,6 +56,9 @@ func (n *Namespace) admin() string { return "e2e-admin:" + n.Name }
 
 func (n *Namespace) user() string { return "e2e-user:" + n.Name }
 
+// server is the user that penstock serve is in the tests.
+func (n *Namespace) server() string { return "e2e-server:" + n.Name }
+
 // Kubeconfig returns the path of a file whose user may do everything and whose context names this namespace. Penstock
 // processes find the same at its usual place in their home directory.
 func (n *Namespace) Kubeconfig() string { return filepath.Join(n.home, ".kube", "config") }
@@ -62,8 +66,14 @@ func (n *Namespace) Kubeconfig() string { return filepath.Join(n.home, ".kube", 
 // UserKubeconfig returns the path of a file whose user, named User, may do nothing until RBAC says so.
 func (n *Namespace) UserKubeconfig() string {
 	n.t.Helper()
-	path := filepath.Join(n.home, "user.kubeconfig")
-	n.save(path, n.user())
+	return n.kubeconfigOf(n.user())
+}
+
+// kubeconfigOf is UserKubeconfig of any user.
+func (n *Namespace) kubeconfigOf(user string) string {
+	n.t.Helper()
+	path := filepath.Join(n.home, strings.ReplaceAll(user, ":", "-")+".kubeconfig")
+	n.save(path, user)
 	return path
 }
 

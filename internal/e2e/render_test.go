@@ -18,6 +18,16 @@ import (
 // with its configuration as they are in the cluster now.
 func (s *scenario) renderRBAC(args ...string) string {
 	s.t.Helper()
+	printed := s.tryRenderRBAC(args...)
+	if printed == "" {
+		s.t.Fatal("penstock render rbac prints nothing")
+	}
+	return printed
+}
+
+// tryRenderRBAC is renderRBAC for files that may be wrong. It returns nothing when they are.
+func (s *scenario) tryRenderRBAC(args ...string) string {
+	s.t.Helper()
 	var manifests []any
 	for _, gvr := range []schema.GroupVersionResource{
 		{Group: "apps", Version: "v1", Resource: "deployments"}, {Group: "apps", Version: "v1", Resource: "daemonsets"},
@@ -35,7 +45,9 @@ func (s *scenario) renderRBAC(args ...string) string {
 	run := s.Penstock(append([]string{
 		"render", "rbac", "-f", "canary.yaml", "-f", "manifests.yaml", "-n", s.Name, "--user", s.User(),
 	}, args...)...)
-	s.end(run, 0)
+	if run.Wait(patience) != 0 {
+		return ""
+	}
 	return run.Stdout()
 }
 

@@ -25,6 +25,8 @@ type scenario struct {
 	prometheus *Prometheus
 	record     *Recorder
 	taps       []*tap // the processes whose requests are seen
+
+	administers bool // whether its runs may do everything, see permit
 }
 
 // newScenario prepares a canary of five steps of one second, with both builtin checks, for one of the routers. A change
@@ -103,10 +105,10 @@ func (s *scenario) write(name string, documents ...any) {
 	}
 }
 
-// run starts penstock run on the scenario's file.
+// run starts penstock run on the scenario's file, with the permissions that penstock render rbac prints for it.
 func (s *scenario) run(args ...string) *Run {
 	s.t.Helper()
-	return s.Penstock(append([]string{"run", "-f", "canary.yaml"}, args...)...)
+	return s.Penstock(append([]string{"run", "-f", "canary.yaml"}, s.permit(args)...)...)
 }
 
 // rollOut starts penstock run with a new image.

@@ -17,7 +17,8 @@ func TestTheServerEndsWhatAKilledRunHasLeft(t *testing.T) {
 	t.Parallel()
 	s := newScenario(t, "gatewayapi:v1", analysis("interval", "60s"))
 	s.initialise()
-	server := s.Penstock("serve", "--address", "127.0.0.1:0", "--log-format", "text")
+	s.allow(s.server(), s.renderRBAC("--view")) // to end a rollout takes what a run may do
+	server := s.Penstock(append([]string{"serve", "--address", "127.0.0.1:0", "--log-format", "text"}, s.permitServer()...)...)
 	run := s.rollOut(v2)
 	s.awaitWeight(10)
 	run.Kill()

@@ -45,6 +45,7 @@ func TestARolloutWhilePrometheusFailsAtRandom(t *testing.T) {
 				t.Run(fmt.Sprintf("%d %s", seed, canary), func(t *testing.T) {
 					t.Parallel()
 					s := newScenario(t, "gatewayapi:v1", append(steps(30, 60), analysis("threshold", map[string]int{"good": 40, "bad": 3}[canary]))...)
+					s.administer()
 					s.initialise()
 					s.prometheus.Script("", Value(value))
 					s.prometheus.Script("histogram_quantile", Value(50))
@@ -153,6 +154,7 @@ func TestARolloutWhileTheForgeFailsAtRandom(t *testing.T) {
 				t.Run(fmt.Sprintf("%d %s", seed, canary), func(t *testing.T) {
 					t.Parallel()
 					s := newScenario(t, "gatewayapi:v1", steps(30, 60)...)
+					s.administer()
 					s.initialise()
 					s.prometheus.Script("", Value(value))
 					s.prometheus.Script("histogram_quantile", Value(50))
