@@ -23,8 +23,8 @@ type configs struct {
 	mu      sync.Mutex
 	opened  map[canary.Ref]bool
 	denied  map[canary.Ref]error // what only the primary refers to, and this run may not read and does without
-	settled canary.Objects    // target and primary as they were when all that they refer to was last known
-	sums    map[string]string // for TrackedConfigs
+	settled canary.Objects       // target and primary as they were when all that they refer to was last known
+	sums    map[string]string    // for TrackedConfigs
 }
 
 // workloads reads the target and the primary with their configuration; one that does not exist is nil. While the answer

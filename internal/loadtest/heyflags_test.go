@@ -66,10 +66,10 @@ func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
 		"hey -z 3m -n 1": func(w *requester.Work, _ *http.Request, h *hey) bool {
 			return w.N/w.C == math.MaxInt32 && h.flags.duration == 3*time.Minute
 		},
-		"hey -z 10s -q 5 -c 2":     func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N/w.C > 50 && w.N < 1000 },
-		"hey -t 0": func(w *requester.Work, _ *http.Request, h *hey) bool { return w.Timeout == 0 && h.flags.timeout == 0 },
-		"hey -t 7": func(w *requester.Work, _ *http.Request, h *hey) bool { return w.Timeout == 0 && h.flags.timeout == 7 },
-		"hey -h2":  func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.H2 },
+		"hey -z 10s -q 5 -c 2": func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.N/w.C > 50 && w.N < 1000 },
+		"hey -t 0":             func(w *requester.Work, _ *http.Request, h *hey) bool { return w.Timeout == 0 && h.flags.timeout == 0 },
+		"hey -t 7":             func(w *requester.Work, _ *http.Request, h *hey) bool { return w.Timeout == 0 && h.flags.timeout == 7 },
+		"hey -h2":              func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.H2 },
 		"hey -disable-compression": func(w *requester.Work, r *http.Request, _ *hey) bool {
 			return w.DisableCompression && r.Header["Accept-Encoding"] == nil
 		},
@@ -78,9 +78,9 @@ func TestHeyFlagsMeanWhatHeySays(t *testing.T) {
 		},
 		"hey -H 'Range: bytes=0-1'": func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Header["Accept-Encoding"] == nil },
 		"hey -m HEAD":               func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Header["Accept-Encoding"] == nil },
-		"hey -disable-keepalive":   func(w *requester.Work, r *http.Request, _ *hey) bool { return w.DisableKeepAlives && r.Close },
-		"hey -disable-redirects":   func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.DisableRedirects },
-		"hey -m post":              func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Method == "POST" },
+		"hey -disable-keepalive":    func(w *requester.Work, r *http.Request, _ *hey) bool { return w.DisableKeepAlives && r.Close },
+		"hey -disable-redirects":    func(w *requester.Work, _ *http.Request, _ *hey) bool { return w.DisableRedirects },
+		"hey -m post":               func(_ *requester.Work, r *http.Request, _ *hey) bool { return r.Method == "POST" },
 		"hey -A application/json": func(_ *requester.Work, r *http.Request, _ *hey) bool {
 			return r.Header.Get("Accept") == "application/json"
 		},
