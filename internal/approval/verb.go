@@ -2,6 +2,7 @@ package approval
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -39,25 +40,25 @@ type VerbInfo struct {
 	Does        string // one clause, for the help
 }
 
-// Verbs returns the table that the parser, the reducer and the help all read.
-func Verbs() []VerbInfo {
-	return []VerbInfo{
-		{Approve, Mutating, true, true, "opens the gate, together with the other approvals that the policy asks for"},
-		{Reject, Brake, false, true, "rejects the open gate; the rollout is rolled back"},
-		{Promote, Mutating, true, true, "approves, and skips the remaining steps when everybody who is needed says so"},
-		{Pause, Brake, false, false, "holds the rollout at its present weight"},
-		{Resume, Mutating, true, false, "lets a paused rollout go on"},
-		{Abort, Brake, false, false, "rolls the rollout back now, at whatever step it is"},
-		{Status, Read, false, false, "shows where the rollout is and what it waits for"},
-		{Help, Read, false, false, "shows this help"},
-	}
+var verbs = [...]VerbInfo{
+	{Approve, Mutating, true, true, "opens the gate, together with the other approvals that the policy asks for"},
+	{Reject, Brake, false, true, "rejects the open gate; the rollout is rolled back"},
+	{Promote, Mutating, true, true, "approves, and skips the remaining steps when everybody who is needed says so"},
+	{Pause, Brake, false, false, "holds the rollout at its present weight"},
+	{Resume, Mutating, true, false, "lets a paused rollout go on"},
+	{Abort, Brake, false, false, "rolls the rollout back now, at whatever step it is"},
+	{Status, Read, false, false, "shows where the rollout is and what it waits for"},
+	{Help, Read, false, false, "shows this help"},
 }
+
+// Verbs returns the table that the parser, the reducer and the help all read.
+func Verbs() []VerbInfo { return slices.Clone(verbs[:]) }
 
 // VerbFor returns the line of the table for a verb, and whether there is one.
 func VerbFor(verb Verb) (VerbInfo, bool) {
-	for _, info := range Verbs() {
-		if info.Verb == verb {
-			return info, true
+	for i := range verbs {
+		if verbs[i].Verb == verb {
+			return verbs[i], true
 		}
 	}
 	return VerbInfo{}, false

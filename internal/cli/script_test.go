@@ -17,9 +17,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Scripts mostly wait for time to pass, so more of them than there are processors run at once. The flag on the command
-	// line is read later, and wins.
-	if err := flag.Set("test.parallel", "5"); err != nil {
+	// The flag on the command line is read later, and wins.
+	if err := flag.Set("test.parallel", parallelScripts); err != nil {
 		panic(err)
 	}
 	testscript.Main(taped{m}, map[string]func(){"penstock": penstock, finalizeName: penstock})
