@@ -72,38 +72,6 @@ func (s *scenario) awaitLacking(what string, wanted ...permission) {
 	})
 }
 
-// permission is one verb on one resource, such as deployments/scale, of one object or of any.
-type permission struct{ verb, group, resource, name string }
-
-// permissionsOf takes rules apart.
-func permissionsOf(rules []rbacv1.PolicyRule) []permission {
-	var all []permission
-	for _, r := range rules {
-		names := r.ResourceNames
-		if len(names) == 0 {
-			names = []string{""}
-		}
-		for _, group := range r.APIGroups {
-			for _, resource := range r.Resources {
-				for _, verb := range r.Verbs {
-					for _, name := range names {
-						all = append(all, permission{verb, group, resource, name})
-					}
-				}
-			}
-		}
-	}
-	return all
-}
-
-func (p permission) rule() rbacv1.PolicyRule {
-	r := rbacv1.PolicyRule{Verbs: []string{p.verb}, APIGroups: []string{p.group}, Resources: []string{p.resource}}
-	if p.name != "" {
-		r.ResourceNames = []string{p.name}
-	}
-	return r
-}
-
 // renderedPermissions returns what the printed role of the scenario's namespace grants.
 func (s *scenario) renderedPermissions(args ...string) []permission {
 	s.t.Helper()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 const chart = "../../deploy/helm/penstock"
@@ -59,31 +56,6 @@ func (n *Namespace) helm(values ...string) string {
 		n.t.Fatalf("helm %s:\n%s", strings.Join(args, " "), run.Transcript())
 	}
 	return run.Stdout()
-}
-
-// objectsIn returns the objects of a text of YAML, those of lists included, in the order of their kinds and names.
-func objectsIn(text string) []*unstructured.Unstructured {
-	var all []*unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		if err := decoder.Decode(&o.Object); err != nil {
-			break
-		}
-		switch {
-		case o.IsList():
-			_ = o.EachListItem(func(item runtime.Object) error {
-				all = append(all, item.(*unstructured.Unstructured))
-				return nil
-			})
-		case len(o.Object) > 0:
-			all = append(all, o)
-		}
-	}
-	slices.SortFunc(all, func(a, b *unstructured.Unstructured) int {
-		return strings.Compare(a.GetKind()+a.GetNamespace()+a.GetName(), b.GetKind()+b.GetNamespace()+b.GetName())
-	})
-	return all
 }
 
 // applied writes a text to a file, makes the Secret that a server wants, and applies it.
