@@ -65,7 +65,7 @@ func TestTwoServersLoseAndDoubleNothing(t *testing.T) {
 	forge := newGitHub(t, 5*time.Millisecond)
 	one, first := s.serve(forge, "127.0.0.1:0")
 	_, second := s.serve(forge, "127.0.0.1:0")
-	run := s.PenstockWith(s.job(forge), "run", "-f", "canary.yaml", "--image", "podinfo="+v2, "--approvals", "server", "--approve", "confirm-promotion",
+	run := s.runWith(s.job(forge), "--image", "podinfo="+v2, "--approvals", "server", "--approve", "confirm-promotion",
 		"--approvers", fmt.Sprintf("role:write,count:%d", eligible), "--approvals-every", "10m")
 	line := "/canary approve " + s.awaitGate().target()
 	time.Sleep(1100 * time.Millisecond) // the forge's moments are full seconds, and a comment of the gate's own second is before it
@@ -152,7 +152,7 @@ func BenchmarkApproval(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer maps.Stop()
-	s.PenstockWith(s.job(forge), "run", "-f", "canary.yaml", "--image", "podinfo="+v2, "--approvals", "server", "--approve", "confirm-traffic-increase",
+	s.runWith(s.job(forge), "--image", "podinfo="+v2, "--approvals", "server", "--approve", "confirm-traffic-increase",
 		"--approvers", "role:write", "--approvals-every", "10m")
 	b.ResetTimer()
 	var took []time.Duration

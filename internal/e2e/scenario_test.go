@@ -108,7 +108,13 @@ func (s *scenario) write(name string, documents ...any) {
 // run starts penstock run on the scenario's file, with the permissions that penstock render rbac prints for it.
 func (s *scenario) run(args ...string) *Run {
 	s.t.Helper()
-	return s.Penstock(append([]string{"run", "-f", "canary.yaml"}, s.permit(args)...)...)
+	return s.runWith(nil, args...)
+}
+
+// runWith is run with further environment variables, as NAME=value.
+func (s *scenario) runWith(env []string, args ...string) *Run {
+	s.t.Helper()
+	return s.PenstockWith(env, append([]string{"run", "-f", "canary.yaml"}, s.permit(args)...)...)
 }
 
 // rollOut starts penstock run with a new image.

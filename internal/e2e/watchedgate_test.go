@@ -59,12 +59,12 @@ func TestADecisionInTheClusterOpensTheGateAtOnce(t *testing.T) {
 	s.write("policy.yaml", map[string]any{
 		"operators": true, "groups": []any{map[string]any{"name": "anybody", "users": []any{4}, "count": 1}},
 	})
-	run := s.PenstockWith([]string{
+	run := s.runWith([]string{
 		"GITHUB_ACTIONS=true", "GITHUB_API_URL=" + forge.URL, "GITHUB_SERVER_URL=" + forge.URL, "GITHUB_REPOSITORY=acme/shop",
 		"GITHUB_REPOSITORY_ID=7", "GITHUB_SHA=" + approvedCommit, "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push",
 		"GITHUB_ACTOR=ann", "GITHUB_TRIGGERING_ACTOR=ann", "GITHUB_ACTOR_ID=3", "GITHUB_RUN_ID=99", "GITHUB_RUN_ATTEMPT=1",
 		"GITHUB_JOB=deploy", "GITHUB_TOKEN=ghs_secret", "GITHUB_EVENT_PATH=" + filepath.Join(s.home, "event.json"),
-	}, "run", "-f", "canary.yaml", "--image", "podinfo="+v2, "--approvals", "poll", "--approve", "confirm-promotion",
+	}, "--image", "podinfo="+v2, "--approvals", "poll", "--approve", "confirm-promotion",
 		"--approval-policy", "policy.yaml", "--approvals-every", "60s")
 	s.awaitRecord("that the promotion waits", func(r saved) bool { return r.Status.Phase == "WaitingPromotion" })
 	approve := s.Penstock("approve", "podinfo", "--why", "looked at the dashboards")
