@@ -96,6 +96,7 @@ func (h *hey) run(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	defer unhurried()()
 	began := time.Now()
 	of := newFigures(h.options.MaxOutput)
 	ended, failed := h.drive(ctx, sending, h.parts(request, body, of), end)

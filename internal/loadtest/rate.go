@@ -90,6 +90,7 @@ func (s *steady) run(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	defer unhurried()()
 	started := time.Now()
 	missed := s.schedule(ctx, started, senders.due)
 	close(senders.due)
