@@ -67,6 +67,7 @@ type drive struct {
 	confirm    func(ctx context.Context) error // called when the lease is held and nothing is touched yet; an error ends the run so; may be nil
 	ending     bool                            // a rollout of before is brought to its end, and none is begun
 
+	standIn     bool                                                       // what load reaches is that of a rehearsal
 	loadShell   bool                                                       // the run's own load tests may start processes
 	address     func(ctx context.Context, hostport string) (string, error) // where the targets of load are reached; nil is that way
 	loadThrough httpx.Through                                              // likewise for tests; nil is that way

@@ -49,7 +49,7 @@ func (d *drive) openLoads(ctx context.Context) (*loads, error) {
 		return nil, nil
 	}
 	o := testerOptions(d.loadShell)
-	o.Address = d.address
+	o.Address, o.StandIn = d.address, d.standIn
 	o.HTTP = httpx.New(httpx.Options{Version: d.version, NoRedirects: true, Timeout: loadAnswers, Through: d.loadThrough})
 	tester, err := loadtest.New(o)
 	if err != nil {
@@ -122,7 +122,7 @@ func figuresAnswer(req *http.Request, figures []metric.LoadFigures) (*http.Respo
 func loadFigures(m loadtest.Measured) metric.LoadFigures {
 	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	f := metric.LoadFigures{
-		Hook: m.Webhook, Requests: m.Load.Requests, Failed: m.Load.Failed(), Rate: m.Load.Rate, Status: m.Load.Status,
+		Hook: m.Webhook, Requests: m.Load.Requests, Failed: m.Load.Failed(), Rate: m.Load.Rate, Status: m.Load.Status, Codes: m.Load.Codes,
 		Mean: ms(m.Load.Mean), Fastest: ms(m.Load.Fastest), Slowest: ms(m.Load.Slowest), Percentiles: map[int]float64{},
 	}
 	for _, p := range m.Load.Percentiles {
@@ -175,7 +175,7 @@ func measured(w *loadtest.Windows) []report.Load {
 		one := report.Load{
 			Step: m.Step, Webhook: m.Webhook, Task: m.Task, Passed: m.Passed, Message: m.Message, Notes: m.Notes,
 			Requests: f.Requests, Unanswered: f.Failed, Rate: f.Rate, Elapsed: m.Load.Elapsed,
-			Mean: m.Load.Mean, Slowest: m.Load.Slowest, Status: f.Status, Errors: m.Load.Errors,
+			Mean: m.Load.Mean, Slowest: m.Load.Slowest, Status: f.Status, Codes: f.Codes, Errors: m.Load.Errors,
 		}
 		one.P50, _ = m.Load.Percentile(50)
 		one.P95, _ = m.Load.Percentile(95)

@@ -61,6 +61,10 @@ func unproxied(c *canary.Canary) error {
 			problems = append(problems, fmt.Errorf("webhook %q: its load has credentials, and the proxy of the API server takes the "+
 				"header Authorization for its own and passes none on; use --reach port-forward", w.Name))
 		}
+		if info.GRPC {
+			problems = append(problems, fmt.Errorf("webhook %q: its load is gRPC, and the proxy of the API server carries none; use "+
+				"--reach port-forward", w.Name))
+		}
 		if info.Host != "" {
 			problems = append(problems, fmt.Errorf("webhook %q: its load asks for the host %q, and the proxy of the API server passes no "+
 				"Host header on; use --reach port-forward", w.Name, info.Host))

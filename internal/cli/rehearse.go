@@ -224,7 +224,7 @@ func (a *App) perform(ctx context.Context, cluster *rehearsal.Cluster, p *play) 
 	d := &drive{
 		plan: p.plan, client: client, clock: cluster.Clock, images: map[string]string{p.stage.Container: p.stage.NewImage}, oldImage: p.stage.OldImage, version: a.Version, stop: a.Stop,
 		scale:     func(d time.Duration) time.Duration { return time.Duration(float64(d) * cluster.Clock.Speed()) },
-		reporters: []runner.Reporter{screenReporter{screen}}, loadShell: p.loadShell, address: cluster.Address, loadThrough: cluster.Through,
+		reporters: []runner.Reporter{screenReporter{screen}}, loadShell: p.loadShell, standIn: true, address: cluster.Address, loadThrough: cluster.Through,
 	}
 	result, err := d.run(ctx)
 	if closeErr := screen.Close(); err == nil && closeErr != nil {

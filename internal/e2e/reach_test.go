@@ -1,8 +1,15 @@
 package e2e
 
 import (
+	"context"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // The runner of a CI job is not in the cluster: metrics, webhooks and load find their way through the API server, with
@@ -15,22 +22,28 @@ func TestServicesOfTheClusterAreReachedThroughItsAPI(t *testing.T) {
 			h := newHookServer(t)
 			s := newScenario(t, "kubernetes", analysis("iterations", 2))
 			var k *kubelet
+			var calls atomic.Int64
+			webhooks := []any{
+				map[string]any{"name": "rollout", "type": "rollout", "url": "http://tester." + s.Name + "/rollout", "timeout": "10s"},
+				map[string]any{"name": "load", "type": "rollout", "url": "penstock://loadtest", "metadata": map[string]any{
+					"cmd": "hey -z 1m -c 2 -q 20 -m POST -d {} http://tester." + s.Name + ".svc/load",
+				}},
+			}
 			if way == "port-forward" {
 				k = newKubelet(s.Namespace)
 				k.serve("prometheus", 9090, s.prometheus.URL)
 				k.serve("tester", 80, h.URL)
+				k.serve("calls", 9898, healthServer(t, &calls)) // the proxy of the API server carries no gRPC
+				webhooks = append(webhooks, map[string]any{"name": "calls", "type": "rollout", "url": "penstock://loadtest", "metadata": map[string]any{
+					"cmd": "ghz -z 1m -c 2 -q 20 --insecure --proto=/tmp/ghz/health.proto --call=grpc.health.v1.Health/Check calls." + s.Name + ":9898",
+				}})
 			} else {
 				s.outside("prometheus", 9090, s.prometheus.URL)
 				s.outside("tester", 80, h.URL)
 			}
 			spec := s.canary["spec"].(map[string]any)
 			spec["metricsServer"] = "http://prometheus." + s.Name + ".svc.cluster.local:9090"
-			spec["analysis"].(map[string]any)["webhooks"] = []any{
-				map[string]any{"name": "rollout", "type": "rollout", "url": "http://tester." + s.Name + "/rollout", "timeout": "10s"},
-				map[string]any{"name": "load", "type": "rollout", "url": "penstock://loadtest", "metadata": map[string]any{
-					"cmd": "hey -z 1m -c 2 -q 20 -m POST -d {} http://tester." + s.Name + ".svc/load",
-				}},
-			}
+			spec["analysis"].(map[string]any)["webhooks"] = webhooks
 			s.write("canary.yaml", s.canary)
 			s.grantRendered("--reach", way)
 			s.end(s.run("--kubeconfig", s.UserKubeconfig(), "--reach", way), 0)
@@ -52,12 +65,32 @@ func TestServicesOfTheClusterAreReachedThroughItsAPI(t *testing.T) {
 			if k != nil {
 				k.mu.Lock()
 				defer k.mu.Unlock()
-				if k.tunnels < 2 || k.tunnels > 8 {
-					t.Errorf("%d connections to two pods in two runs, want one for each pod and run", k.tunnels)
+				if k.tunnels < 3 || k.tunnels > 12 {
+					t.Errorf("%d connections to three pods in two runs, want one for each pod and run", k.tunnels)
+				}
+				if n := calls.Load(); n < 1 || !strings.Contains(run.Stderr(), "× OK") {
+					t.Errorf("%d calls arrived, and the run says of them\n%s", n, run.Stderr())
 				}
 			}
 		})
 	}
+}
+
+// healthServer is a server of gRPC that counts its calls.
+func healthServer(t *testing.T, calls *atomic.Int64) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, answer grpc.UnaryHandler) (any, error) {
+		calls.Add(1)
+		return answer(ctx, request)
+	}))
+	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	go func() { _ = server.Serve(listener) }() // until it is stopped
+	t.Cleanup(server.Stop)
+	return listener.Addr().String()
 }
 
 func TestAServiceThatCannotBeReachedIsNamed(t *testing.T) {

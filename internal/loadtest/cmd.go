@@ -7,22 +7,27 @@ import (
 	"github.com/penstock-dev/penstock/internal/httpx"
 )
 
-// parseCmd reads a command line: load by hey, which runs in process, or anything else, which needs a shell.
+// parseCmd reads a command line: load by hey or ghz, which runs in process, or anything else, which needs a shell.
 func parseCmd(r *reader) job { return r.commandLine("sh") }
 
 // parseBash reads a command line for bash.
 func parseBash(r *reader) job { return r.commandLine("bash") }
 
-// commandLine reads metadata.cmd. A plain hey runs in process even where a shell could run it: its figures are known then,
-// and nothing needs to be installed.
+// commandLine reads metadata.cmd. A plain hey or ghz runs in process even where a shell could run it: its figures are known
+// then, and nothing needs to be installed.
 func (r *reader) commandLine(shell string) job {
 	line := r.required("cmd")
 	if line == "" {
 		return nil
 	}
 	words, err := splitWords(line)
-	if err == nil && len(words) > 0 && words[0] == "hey" {
-		return r.hey(words[1:])
+	if err == nil && len(words) > 0 {
+		switch words[0] {
+		case "hey":
+			return r.hey(words[1:])
+		case "ghz":
+			return r.ghz(words[1:])
+		}
 	}
 	if r.options.Exec && (err == nil || errors.Is(err, errShell) || shell == "bash") {
 		return &process{argv: []string{shell, "-c", line}, options: r.options, title: r.title(shell, line)}
@@ -42,10 +47,8 @@ func refusal(words []string, err error) string {
 		return fmt.Sprintf("%s, and %s", err, off)
 	case err != nil:
 		return err.Error()
-	case len(words) > 0 && words[0] == "ghz":
-		return "ghz is not built in: it runs only as a command that is installed, and " + off
 	}
-	return off + "; without, allowed is hey, or type http for a smoke test"
+	return off + "; without, allowed are hey and ghz, or type http for a smoke test"
 }
 
 // title describes a command.

@@ -35,11 +35,18 @@ type figures struct {
 	rows            *rows
 	enough          int       // how many rows can be shown
 	last            time.Time // when the last request had ended
+
+	// Of gRPC:
+	codes       map[string]int64
+	refusals    map[string]int64 // what the server has said of calls that failed
+	skip        uint             // calls that are not counted any more
+	countErrors bool             // answers that are failures have a latency, too
 }
 
 func newFigures(maxOutput int) *figures {
 	return &figures{
-		status: map[int]int64{}, errors: map[string]int64{}, latencies: newHistogram(), rows: &rows{}, enough: maxOutput/leastRow + 1,
+		status: map[int]int64{}, codes: map[string]int64{}, refusals: map[string]int64{}, errors: map[string]int64{},
+		latencies: newHistogram(), rows: &rows{}, enough: maxOutput/leastRow + 1,
 	}
 }
 
@@ -108,17 +115,7 @@ func (h *hey) outcome(ctx context.Context, of *figures, began time.Time) outcome
 	if h.flags.output == "csv" {
 		end.output = of.rows.csv(h.options.MaxOutput)
 	}
-	failed := load.Failed()
-	switch {
-	case ctx.Err() != nil && !enough(ctx):
-		end.message = "stopped before its end"
-	case load.Requests == 0:
-		end.message = "no request was made"
-	case failed == load.Requests:
-		end.message = "no request was answered: " + mostFrequent(load.Errors)
-	default:
-		end.passed = true
-	}
+	end.passed, end.message = load.verdict(ctx)
 	return end
 }
 
@@ -126,7 +123,7 @@ func (of *figures) load(elapsed time.Duration) *Load {
 	return &Load{
 		Requests: of.requests, Elapsed: elapsed, Rate: float64(of.requests) / elapsed.Seconds(), Bytes: of.bytes,
 		Mean: of.latencies.mean(), Fastest: of.latencies.least, Slowest: of.latencies.most,
-		Percentiles: of.latencies.percentiles(), Status: of.status, Errors: gather(of.errors),
+		Percentiles: of.latencies.percentiles(), Status: of.status, Codes: of.codes, Errors: gather(of.errors),
 	}
 }
 

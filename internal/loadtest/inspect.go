@@ -13,6 +13,7 @@ type Info struct {
 
 	Authorized bool   // its requests have an Authorization header
 	Host       string // the Host header, where it is not the host of the URL
+	GRPC       bool   // its requests are calls of gRPC
 }
 
 // Inspect returns what is known of a task, or everything that is wrong with it, as Run would.

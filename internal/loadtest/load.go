@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"context"
 	"time"
 )
 
@@ -13,8 +14,9 @@ type Load struct {
 
 	// Of the answers:
 	Mean, Fastest, Slowest time.Duration
-	Percentiles            []Percentile // in order; none without an answer
-	Status                 map[int]int64
+	Percentiles            []Percentile     // in order; none without an answer
+	Status                 map[int]int64    // of HTTP
+	Codes                  map[string]int64 // of gRPC, by their names
 	Errors                 map[string]int64 // by what went wrong, of which the rarest are one
 }
 
@@ -31,6 +33,20 @@ func (l *Load) Failed() int64 {
 		n += count
 	}
 	return n
+}
+
+// verdict judges load that has ended in a context, and says why it has not passed. That every request failed is no pass: then
+// there was no load.
+func (l *Load) verdict(ctx context.Context) (passed bool, why string) {
+	switch {
+	case ctx.Err() != nil && !enough(ctx):
+		return false, "stopped before its end"
+	case l.Requests == 0:
+		return false, "no request was made, or none was answered before the load was over"
+	case l.Failed() == l.Requests:
+		return false, "no request was answered: " + mostFrequent(l.Errors)
+	}
+	return true, ""
 }
 
 // Percentile returns the time within which so many percent of the answers came; false when it is not known.

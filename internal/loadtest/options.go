@@ -53,8 +53,12 @@ type Options struct {
 	// one of the canary. Nil is a client of its own.
 	HTTP Doer
 	// Address says where a host and port are reached, when not by their own name: at a local port that is forwarded to the
-	// Service, say. The Host header and the name in TLS stay. Nil reaches all by their names. hey asks it, once for a task.
+	// Service, say. The Host header and the name in TLS stay. Nil reaches all by their names. hey and ghz ask it, once for a task.
 	Address func(ctx context.Context, hostport string) (string, error)
+
+	// StandIn says that what is reached only stands in for the real thing, without TLS, and answers every method of
+	// gRPC: of those that only the real server could describe, ghz sends empty messages then.
+	StandIn bool
 
 	// Done is told the result of every task. It may be nil, must be safe for concurrent use, and holds up the task.
 	Done func(Result)

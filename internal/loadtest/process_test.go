@@ -21,7 +21,7 @@ func TestCommandsRunOnlyWhereTheyAreSwitchedOn(t *testing.T) {
 	for _, p := range []Payload{
 		payload("cmd", "touch /tmp/x"), payload("type", "bash", "cmd", "true"), payload("type", "kubectl", "cmd", "get po"),
 		payload("type", "helm", "cmd", "test podinfo"), payload("type", "helmv3", "cmd", "test podinfo"),
-		payload("cmd", "hey http://a.b.c; id"), payload("cmd", "ghz --insecure podinfo.test:9898"),
+		payload("cmd", "hey http://a.b.c; id"), payload("cmd", "wrk -d 1s http://a.b.c"),
 	} {
 		err := off.Check(p)
 		if _, problems := errors.AsType[Problems](err); !problems || !strings.Contains(err.Error(), "switched off") {
@@ -31,8 +31,10 @@ func TestCommandsRunOnlyWhereTheyAreSwitchedOn(t *testing.T) {
 			t.Errorf("%v: %v", p.Metadata, err)
 		}
 	}
-	if err := on.Check(payload("cmd", "hey -bogus http://a.b.c")); err == nil {
-		t.Error("a plain hey goes to a shell")
+	for _, plain := range []string{"hey -bogus http://a.b.c", "ghz --bogus a.b:1"} {
+		if err := on.Check(payload("cmd", plain)); err == nil {
+			t.Errorf("%s goes to a shell", plain)
+		}
 	}
 }
 
@@ -80,7 +82,7 @@ func TestAToolGetsItsArgumentsWithoutAShell(t *testing.T) {
 			t.Errorf("%s: %+v", kind, result)
 		}
 	}
-	if result := mustRun(t, tester, payload("cmd", "ghz --insecure podinfo.test:9898")); result.Output != "ghz|--insecure|podinfo.test:9898|" || !result.Passed {
+	if result := mustRun(t, tester, payload("cmd", "command ghz --insecure podinfo.test:9898")); result.Output != "ghz|--insecure|podinfo.test:9898|" || !result.Passed {
 		t.Errorf("ghz: %+v", result)
 	}
 }

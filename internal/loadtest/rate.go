@@ -101,16 +101,7 @@ func (s *steady) run(ctx context.Context) (outcome, error) {
 	if missed > 0 {
 		result.notes = []string{fmt.Sprintf("%d requests were not sent, since %d were under way and those of a second waited: more connections would take them", missed, s.connections)}
 	}
-	switch {
-	case ctx.Err() != nil && !enough(ctx):
-		result.message = "stopped before its end"
-	case load.Requests == 0:
-		result.message = "no request was made"
-	case load.Failed() == load.Requests:
-		result.message = "no request was answered: " + mostFrequent(load.Errors)
-	default:
-		result.passed = true
-	}
+	result.passed, result.message = load.verdict(ctx)
 	return result, nil
 }
 

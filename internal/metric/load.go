@@ -21,15 +21,16 @@ var loadNeeds = Needs{Example: "none: the run knows its load", Address: "http://
 
 // LoadFigures are what the load of one webhook has come to in a window. Times are in milliseconds.
 type LoadFigures struct {
-	Hook        string          `json:"hook"`
-	Requests    int64           `json:"requests"` // with those that got no answer
-	Failed      int64           `json:"failed"`   // that got none
-	Rate        float64         `json:"rate"`     // requests a second
-	Status      map[int]int64   `json:"status"`   // answers by their HTTP status
-	Mean        float64         `json:"mean"`
-	Fastest     float64         `json:"fastest"`
-	Slowest     float64         `json:"slowest"`
-	Percentiles map[int]float64 `json:"percentiles"`
+	Hook        string           `json:"hook"`
+	Requests    int64            `json:"requests"` // with those that got no answer
+	Failed      int64            `json:"failed"`   // that got none
+	Rate        float64          `json:"rate"`     // requests a second
+	Status      map[int]int64    `json:"status"`   // answers by their HTTP status
+	Codes       map[string]int64 `json:"codes"`    // answers of gRPC by their code, such as OK
+	Mean        float64          `json:"mean"`
+	Fastest     float64          `json:"fastest"`
+	Slowest     float64          `json:"slowest"`
+	Percentiles map[int]float64  `json:"percentiles"`
 }
 
 // figure is one number of a load.
@@ -66,11 +67,20 @@ func percentile(percent int) figure {
 
 func (f *LoadFigures) answered() bool { return f.Requests > f.Failed }
 
-// success is the share of the requests that were answered, and not by a 5xx.
+// failures are the codes of gRPC by which a server says that it has failed, as one of HTTP does by a 5xx: those that
+// OpenTelemetry's semantic conventions for gRPC call errors of the server's span.
+var failures = []string{"DataLoss", "DeadlineExceeded", "Internal", "Unavailable", "Unimplemented", "Unknown"}
+
+// success is the share of the requests that were answered, and not by a 5xx or one of the failures.
 func (f *LoadFigures) success() float64 {
 	var all, good int64
 	for status, count := range f.Status {
 		if all += count; status < 500 {
+			good += count
+		}
+	}
+	for code, count := range f.Codes {
+		if all += count; !slices.Contains(failures, code) {
 			good += count
 		}
 	}

@@ -34,6 +34,8 @@ func TestLoadAnswers(t *testing.T) {
 		{"unanswered.json", 200, of("success-rate"), metric.Number, 0, "", false},
 		{"unanswered.json", 200, of("error-rate"), metric.Number, 100, "", false},
 		{"unanswered.json", 200, of("p99"), metric.NoData, 0, "no data: no request of the load was answered, or too few to tell", false},
+		{"calls.json", 200, of("success-rate"), metric.Number, 94, "", false},
+		{"calls.json", 200, of("unanswered"), metric.Number, 2, "", false},
 		{"empty.json", 200, of("rps"), metric.NoData, 0, "no data: no load ended in this window", false},
 		{"several.json", 200, of("rps"), metric.Several, 0, `2 webhooks made load; name one, such as "rps browse"`, true},
 		{"several.json", 200, of("rps buy"), metric.Number, 7, "", false},

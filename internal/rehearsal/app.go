@@ -91,11 +91,16 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !pause(r.Context(), b.Latency) {
 		return
 	}
-	if place := a.answered.Add(1) * golden; b.ErrorPercent >= 100 || place < b.errors {
+	place := a.answered.Add(1) * golden
+	failed := b.ErrorPercent >= 100 || place < b.errors
+	switch {
+	case isGRPC(r):
+		writeGRPCAnswer(w, failed)
+	case failed:
 		writeAppAnswer(w, http.StatusInternalServerError, a.bad)
-		return
+	default:
+		writeAppAnswer(w, http.StatusOK, a.good)
 	}
-	writeAppAnswer(w, http.StatusOK, a.good)
 }
 
 // answer returns what the app says of itself, as JSON.

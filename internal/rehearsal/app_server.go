@@ -45,6 +45,7 @@ func startLoopback(ctx context.Context, handler http.Handler) (*loopbackServer, 
 			}
 			handler.ServeHTTP(w, r)
 		}),
+		Protocols:         plainProtocols(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // resets are what is rehearsed
 	}
@@ -53,6 +54,14 @@ func startLoopback(ctx context.Context, handler http.Handler) (*loopbackServer, 
 		_ = s.server.Serve(loopbackListener{listener, s}) // it always ends with the error that says that it was closed
 	}()
 	return s, nil
+}
+
+// plainProtocols are HTTP/1, and HTTP/2 without TLS, as gRPC has it inside of a cluster.
+func plainProtocols() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 // Addr returns host:port.

@@ -59,6 +59,7 @@ type ProxyOptions struct {
 type Proxy struct {
 	options   ProxyOptions
 	transport *http.Transport
+	http2     *http.Transport // of gRPC
 	reverse   *httputil.ReverseProxy
 	server    *loopbackServer
 	lane      atomic.Pointer[lane]
@@ -89,9 +90,10 @@ func StartProxy(ctx context.Context, options ProxyOptions) (*Proxy, error) {
 			MaxIdleConns: 4 * idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute,
 			DisableCompression: true,
 		},
+		http2: &http.Transport{Protocols: onlyHTTP2(), DisableCompression: true},
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: p.transport, BufferPool: newBuffers(),
+		Rewrite: rewrite, Transport: byProtocol{p}, BufferPool: newBuffers(),
 		ModifyResponse: answered,
 		ErrorHandler:   badGateway,
 		ErrorLog:       log.New(io.Discard, "", 0), // what goes wrong is counted
@@ -133,6 +135,7 @@ func (p *Proxy) Close() error {
 	err := p.server.Close()
 	p.mirroring.Wait()
 	p.transport.CloseIdleConnections()
+	p.http2.CloseIdleConnections()
 	return err
 }
 

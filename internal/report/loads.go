@@ -27,6 +27,7 @@ type Load struct {
 	P99        time.Duration    `json:"p99Nanoseconds"`
 	Slowest    time.Duration    `json:"slowestNanoseconds"`
 	Status     map[int]int64    `json:"status,omitempty"` // answers by their HTTP status
+	Codes      map[string]int64 `json:"codes,omitempty"`  // answers of gRPC by their code, such as OK
 	Errors     map[string]int64 `json:"errors,omitempty"` // what the unanswered met
 }
 
@@ -59,6 +60,9 @@ func (l *Load) answers() string {
 	var parts []string
 	for _, status := range slices.Sorted(maps.Keys(l.Status)) {
 		parts = append(parts, fmt.Sprintf("%d × %d", l.Status[status], status))
+	}
+	for _, code := range slices.Sorted(maps.Keys(l.Codes)) {
+		parts = append(parts, fmt.Sprintf("%d × %s", l.Codes[code], code))
 	}
 	if l.Unanswered > 0 {
 		parts = append(parts, fmt.Sprintf("%d without an answer (%s)", l.Unanswered, l.often()))

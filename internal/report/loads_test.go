@@ -23,7 +23,7 @@ func TestLoadIsInEveryForm(t *testing.T) {
 	for form, text := range map[string]string{
 		"HTML": string(web), "JUnit": string(junit), "page": report.Markdown(s, options("loaded", report.PlatformGitHub)), "terminal": report.Table(r, 160, false),
 	} {
-		for _, want := range []string{"load", "1000", "100.0/s", "4.3ms", "31.4ms", "1000 × 200", "40 without an answer (connection refused)"} {
+		for _, want := range []string{"load", "1000", "100.0/s", "4.3ms", "31.4ms", "1000 × 200", "10 × Internal, 990 × OK", "40 without an answer (connection refused)"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s does not say %q", form, want)
 			}

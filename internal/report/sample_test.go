@@ -130,6 +130,9 @@ func loaded() report.Snapshot {
 		case 0:
 			l.Webhook, l.Task, l.Elapsed, l.Requests = "warm up", "hey -n 200 http://podinfo-canary.shop/", 2*time.Second, 200
 			l.Status = map[int]int64{200: 200}
+		case 2: // of gRPC
+			l.Task = "ghz -z 1m -r 100 -c 4 --call shop.v1.Cart/Add podinfo-canary.shop:9898"
+			l.Status, l.Codes = nil, map[string]int64{"OK": 990, "Internal": 10}
 		case 3: // was made twice
 			l.Status, l.Unanswered = map[int]int64{200: 980, 503: 12}, 8
 			l.Errors = map[string]int64{"connection reset by peer": 7, "timeout": 1}

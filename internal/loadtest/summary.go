@@ -26,8 +26,11 @@ func summary(l *Load) string {
 			line("  %d%% in %4.4f secs", p.Percent, p.Latency.Seconds())
 		}
 	}
-	if len(l.Status) > 0 {
+	if len(l.Status)+len(l.Codes) > 0 {
 		line("\nStatus code distribution:")
+		for _, code := range slices.Sorted(maps.Keys(l.Codes)) {
+			line("  [%s]\t%d responses", code, l.Codes[code])
+		}
 		for _, code := range slices.Sorted(maps.Keys(l.Status)) {
 			line("  [%d]\t%d responses", code, l.Status[code])
 		}
