@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
@@ -15,7 +16,8 @@ const roomForGarbage = 64 << 20
 var leisure struct {
 	sync.Mutex
 	loads  int
-	before int // the percentage that was set when the first load began
+	before int  // the percentage that was set when the first load began
+	marked bool // the next collection is waited for
 }
 
 // unhurried begins load, and returns what ends it. Beside other load it changes nothing. A process whose GOGC is set has been
@@ -27,9 +29,8 @@ func unhurried() (end func()) {
 	leisure.Lock()
 	defer leisure.Unlock()
 	if leisure.loads++; leisure.loads == 1 {
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		leisure.before = debug.SetGCPercent(garbagePercent(live[0].Value.Uint64()))
+		leisure.before = debug.SetGCPercent(garbagePercent(liveBytes()))
+		afterCollection()
 	}
 	return sync.OnceFunc(func() {
 		leisure.Lock()
@@ -38,6 +39,33 @@ func unhurried() (end func()) {
 			debug.SetGCPercent(leisure.before)
 		}
 	})
+}
+
+// mark is an object that nobody keeps. It has a pointer, so that it is not one of several in a block that is kept for another.
+type mark struct{ _ *int }
+
+// afterCollection sets the percentage anew after each collection, as long as there is load: what is live has changed.
+func afterCollection() {
+	if leisure.marked {
+		return // by a load before
+	}
+	leisure.marked = true
+	runtime.AddCleanup(&mark{}, func(struct{}) {
+		leisure.Lock()
+		defer leisure.Unlock()
+		leisure.marked = false
+		if leisure.loads > 0 {
+			debug.SetGCPercent(garbagePercent(liveBytes()))
+			afterCollection()
+		}
+	}, struct{}{})
+}
+
+// liveBytes is what the last collection has left.
+func liveBytes() uint64 {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	return live[0].Value.Uint64()
 }
 
 // garbagePercent is how much garbage there may be on so many live bytes, in percent of them: that which there is room for, and no

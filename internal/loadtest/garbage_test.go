@@ -1,12 +1,15 @@
 package loadtest
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 func TestTheCollectorIsAsBeforeWhenTheLastLoadHasEnded(t *testing.T) {
 	t.Setenv("GOGC", "")
+	runtime.GC() // what tests before have left
 	before := percentOfGarbage()
 	first, second := unhurried(), unhurried()
 	during := percentOfGarbage()
@@ -19,6 +22,21 @@ func TestTheCollectorIsAsBeforeWhenTheLastLoadHasEnded(t *testing.T) {
 	if after := percentOfGarbage(); after != before {
 		t.Errorf("%d after, %d before", after, before)
 	}
+}
+
+// What lives may grow in the course of a load. The room for garbage does not grow with it.
+func TestTheCollectorKeepsUpWithWhatLives(t *testing.T) {
+	t.Setenv("GOGC", "")
+	defer unhurried()()
+	keep := make([]byte, 2*roomForGarbage)
+	deadline := time.Now().Add(time.Minute)
+	for percentOfGarbage() != 100 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d %% of garbage on %d live bytes", percentOfGarbage(), len(keep))
+		}
+		runtime.GC()
+	}
+	runtime.KeepAlive(keep)
 }
 
 func TestAPercentageThatWasSetIsKept(t *testing.T) {

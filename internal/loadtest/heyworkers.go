@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// hey makes room for as many results as there will be requests, a million at most. Where many work side by side, each
-	// has its requests made in lots, so that all together make no more room than that.
+	// hey makes room for as many results as there will be requests, a million at most, and what lives is what the collector has
+	// to look through. So each worker has its requests made in lots: of a quarter of a megabyte, and with many workers less.
 	roomOfHey = 1_000_000
-	mostInLot = 100_000
+	mostInLot = 4000
 )
 
 // part is a share of the load with a transport of its own: the share of one worker, or with HTTP/2, where all share one
