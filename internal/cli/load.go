@@ -51,6 +51,7 @@ func (d *drive) openLoads(ctx context.Context) (*loads, error) {
 	o := testerOptions(d.loadShell)
 	o.Address, o.StandIn = d.address, d.standIn
 	o.HTTP = httpx.New(httpx.Options{Version: d.version, NoRedirects: true, Timeout: loadAnswers, Through: d.loadThrough})
+	o.Undone = d.undone
 	tester, err := loadtest.New(o)
 	if err != nil {
 		return nil, badInput(err)
@@ -59,6 +60,13 @@ func (d *drive) openLoads(ctx context.Context) (*loads, error) {
 		tester: tester, windows: loadtest.NewWindows(tester), live: func() context.Context { return ctx },
 		name: d.canary.Name, space: d.canary.Namespace,
 	}, nil
+}
+
+// undone tells of a task that has come to nothing. One that was interrupted was meant to be.
+func (d *drive) undone(_ loadtest.Payload, err error) {
+	if d.warn != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		d.warn(err)
+	}
 }
 
 func (l *loads) payload(hook *canary.Webhook, about gate.About) loadtest.Payload {

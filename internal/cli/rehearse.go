@@ -222,7 +222,7 @@ func (a *App) perform(ctx context.Context, cluster *rehearsal.Cluster, p *play) 
 	}
 	screen := a.screen(cluster.Clock)
 	d := &drive{
-		plan: p.plan, client: client, clock: cluster.Clock, images: map[string]string{p.stage.Container: p.stage.NewImage}, oldImage: p.stage.OldImage, version: a.Version, stop: a.Stop,
+		plan: p.plan, client: client, clock: cluster.Clock, images: map[string]string{p.stage.Container: p.stage.NewImage}, oldImage: p.stage.OldImage, version: a.Version, stop: a.Stop, warn: a.warner(p.canary),
 		scale:     func(d time.Duration) time.Duration { return time.Duration(float64(d) * cluster.Clock.Speed()) },
 		reporters: []runner.Reporter{screenReporter{screen}}, loadShell: p.loadShell, standIn: true, address: cluster.Address, loadThrough: cluster.Through,
 	}

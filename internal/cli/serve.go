@@ -210,6 +210,9 @@ func (s *serving) openTester(ctx context.Context) (*server.Tasks, func(), error)
 	}
 	options := *s.tester
 	options.Done = func(r loadtest.Result) { logTask(s.log, r) }
+	options.Undone = func(p loadtest.Payload, err error) {
+		s.log.Error("a task could not be done", "canary", p.Namespace+"/"+p.Name, "error", err.Error())
+	}
 	tester, err := loadtest.New(options)
 	if err != nil {
 		return nil, nil, err

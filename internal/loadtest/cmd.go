@@ -36,7 +36,7 @@ func (r *reader) commandLine(shell string) job {
 	return nil
 }
 
-// switchedOn says how commands are switched on.
+// switchedOn says how commands are switched on, and files with them.
 const switchedOn = "a run switches them on with --load-shell, a server with --load-tester-shell"
 
 // refusal says why a command line cannot run here.

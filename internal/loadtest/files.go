@@ -34,7 +34,7 @@ func (o *Options) openFile(name string) (*os.File, error) {
 		return os.Open(name)
 	}
 	if o.Files == "" {
-		return nil, fmt.Errorf("file %q: tasks may read no files here", name)
+		return nil, fmt.Errorf("file %q: tasks may read no files here, since commands are switched off; %s", name, switchedOn)
 	}
 	root, err := os.OpenRoot(o.Files)
 	if err != nil {

@@ -62,6 +62,9 @@ type Options struct {
 
 	// Done is told the result of every task. It may be nil, must be safe for concurrent use, and holds up the task.
 	Done func(Result)
+	// Undone is told of every task that has no result, and why: nobody else hears of one that was only started. It may be nil,
+	// and must be safe for concurrent use.
+	Undone func(Payload, error)
 
 	grace time.Duration // between SIGTERM and SIGKILL
 }

@@ -116,11 +116,14 @@ func (r *run) wait(ctx context.Context) (Result, error) {
 // carry runs a task when its turn has come, and lets go of it.
 func (t *Tester) carry(ctx context.Context, task *task, r *run) {
 	r.result, r.err = t.do(ctx, task, r.id)
-	if r.err == nil {
+	switch {
+	case r.err == nil:
 		t.results.add(r.result)
 		if t.options.Done != nil {
 			t.options.Done(r.result)
 		}
+	case t.options.Undone != nil:
+		t.options.Undone(task.payload, r.err)
 	}
 	t.mu.Lock()
 	delete(t.running, task.hash)
