@@ -104,7 +104,7 @@ func (s *scriptRuns) read(path string) (int, any) {
 	case "/actions/runs/99":
 		status := map[bool]string{true: "completed", false: "in_progress"}[s.over]
 		return http.StatusOK, map[string]any{"id": 99, "status": status, "run_attempt": s.attempt, "repository": map[string]any{"id": 7}}
-	case "/actions/runs/99/attempts/" + strconv.Itoa(s.attempt) + "/jobs":
+	case "/actions/runs/99/attempts/1/jobs", "/actions/runs/99/attempts/" + strconv.Itoa(s.attempt) + "/jobs":
 		return http.StatusOK, map[string]any{"jobs": []any{map[string]any{"id": 4, "name": "build"}, map[string]any{"id": 5, "name": "deploy"}}}
 	case "/actions/runs/99/pending_deployments":
 		return http.StatusOK, waiting

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/report"
@@ -17,6 +18,7 @@ type start struct {
 	answer  answered
 	name    string
 	starter forge.Starter
+	taken   bool // this one has taken the start up, and nobody else
 }
 
 // try does what there is to do now.
@@ -62,8 +64,10 @@ func (t *start) take(ctx context.Context) outcome {
 	case step == rollout.TellIt:
 		return t.tell(ctx, mark.Problem)
 	case step == rollout.LookFirst:
+		t.taken = true
 		return t.look(ctx, mark)
 	case step == rollout.StartIt:
+		t.taken = true
 		return t.start(ctx)
 	case mark.State == rollout.Asked: // somebody else is at it; should they die, look what they have reached
 		return outcome{again: true, after: mark.At.Add(rollout.ResumptionPatience).Sub(t.Clock.Now())}
@@ -132,10 +136,16 @@ func (t *start) settle(ctx context.Context, state rollout.ResumptionState, probl
 	return outcome{}
 }
 
-// giveUp enters that nobody starts the run, and tells people; of several who find that out, one does.
+// giveUp enters that nobody starts the run, and tells people; of several who find that out, one does. While somebody else is at
+// it, what looks hopeless from here may be what they have just done, such as the attempt that they have started.
 func (t *start) giveUp(ctx context.Context, problem string) outcome {
-	mine := false
+	mine, busy := false, time.Duration(0)
 	err := t.mark(ctx, func(was rollout.Resumption) rollout.Resumption {
+		mine, busy = false, 0
+		if left := was.At.Add(rollout.ResumptionPatience).Sub(t.Clock.Now()); !t.taken && left > 0 && was.Rollout == t.answer.suspension && was.State == rollout.Asked {
+			busy = left
+			return was
+		}
 		next := was
 		if was.Rollout != t.answer.suspension {
 			next, _ = was.Take(t.answer.suspension, t.answer.gate, t.Clock.Now())
@@ -146,10 +156,12 @@ func (t *start) giveUp(ctx context.Context, problem string) outcome {
 		}
 		return next.Settle(t.answer.suspension, rollout.GaveUp, problem)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return t.again(ctx, err)
-	}
-	if !mine {
+	case busy > 0:
+		return outcome{again: true, after: busy}
+	case !mine:
 		return outcome{}
 	}
 	return t.tell(ctx, problem)

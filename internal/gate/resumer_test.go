@@ -28,6 +28,8 @@ type sleeper struct {
 	waits    int     // how often the run is not ready yet
 	fails    []error // of the starts, in their order
 	found    forge.Found
+	slow     time.Duration // that a start takes
+	hopeless error         // that the forge says while somebody is at a start
 	log      []string
 }
 
@@ -70,6 +72,9 @@ func (s *sleeper) Ready(context.Context) (string, error) {
 		s.waits--
 		return "the workflow run is not over", nil
 	}
+	if s.mark.State == rollout.Asked {
+		return "", s.hopeless
+	}
 	return "", nil
 }
 
@@ -81,6 +86,7 @@ func (s *sleeper) Look(context.Context, time.Time) (forge.Found, error) {
 }
 
 func (s *sleeper) Start(context.Context) error {
+	time.Sleep(s.slow) // in synthetic time
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said("starts, marked %s", s.mark.State)
@@ -170,6 +176,20 @@ func TestARunIsStartedOnceHoweverManySeeTheGateOpen(t *testing.T) {
 		s.says(approval.Approve, true) // once more, and with a server that has just been started
 		s.work(t, time.Hour, one, s.server(true))
 		if s.count("starts, marked asked") != 1 || s.count("approve by bob") < 2 || s.mark.State != rollout.Called {
+			t.Errorf("%q, %+v", s.log, s.mark)
+		}
+	})
+}
+
+// What one server has begun looks to another as if the run could not be started any more.
+func TestNobodyGivesUpWhatSomebodyElseIsAt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := asleep(time.Now())
+		s.waits, s.slow, s.hopeless = 1, 20*time.Second, refused(t)
+		s.says(approval.Approve, true)
+		s.work(t, time.Hour, s.server(true), s.server(true))
+		if s.count("starts") != 1 || s.count("tells") != 0 || s.mark.State != rollout.Called || s.mark.Problem != "" {
 			t.Errorf("%q, %+v", s.log, s.mark)
 		}
 	})
