@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"testing"
 
@@ -20,6 +21,9 @@ func TestMain(m *testing.M) {
 	// The flag on the command line is read later, and wins.
 	if err := flag.Set("test.parallel", parallelScripts); err != nil {
 		panic(err)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // the servers of the scripts live here, and a quarter of their time would go into collecting garbage
 	}
 	testscript.Main(taped{m}, map[string]func(){"penstock": penstock, finalizeName: penstock})
 }
@@ -64,6 +68,7 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CANARY", examples)
+			env.Setenv("GOGC", "400")                                             // likewise
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig")) // never the one of who runs the tests
 			env.Values[clusterKey{}] = &scriptCluster{}
 			env.Values[forgeKey{}] = &scriptForge{tape: requests}
