@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -108,12 +109,36 @@ func (f *ghzFlags) template(name, raw string) (text, error) {
 	if err != nil {
 		return text{}, fmt.Errorf("%w; the functions there are newUUID, randomString and randomInt", err)
 	}
+	for _, one := range parsed.Templates() {
+		if endless(one.Root) {
+			return text{}, errors.New("range and template are not allowed: they may have no end, and there is nothing to go through")
+		}
+	}
 	for _, node := range parsed.Root.Nodes {
 		if node.Type() != parse.NodeText {
 			return text{raw: raw, template: parsed}, nil
 		}
 	}
 	return text{raw: raw}, nil
+}
+
+// endless reports whether a template may go on for ever, which nothing could stop: range goes through numbers, too, and a
+// template may call itself.
+func endless(list *parse.ListNode) bool {
+	if list == nil {
+		return false
+	}
+	return slices.ContainsFunc(list.Nodes, func(node parse.Node) bool {
+		switch node := node.(type) {
+		case *parse.RangeNode, *parse.TemplateNode:
+			return true
+		case *parse.IfNode:
+			return endless(node.List) || endless(node.ElseList)
+		case *parse.WithNode:
+			return endless(node.List) || endless(node.ElseList)
+		}
+		return false
+	})
 }
 
 // of returns a text for a call.

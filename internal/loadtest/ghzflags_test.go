@@ -86,13 +86,14 @@ func TestEveryProblemOfAGHZIsTold(t *testing.T) {
 			"--concurrency is 0: allowed is 1 to 10000", "--total is 0: allowed is 1 to", "--duration is -5s", "--connections is 0", `--duration-stop is "now": allowed are close, ignore, wait`,
 			`--lb-strategy is "best"`, "--cert and --key", "--authority: allowed with --insecure", "read the standard input", "-O and -o: allowed is the summary", "--config: allowed are flags",
 		},
-		"ghz --call a/b --proto x.txt --max-recv-message-size 9GB --max-send-message-size big a:1": {`--proto is "x.txt"`, `--max-recv-message-size is "9GB"`, `--max-send-message-size is "big"`},
-		"ghz --call a/b -d '{' -m '[1]' --reflect-metadata 7 a:1":                                  {"-d is no JSON", "-m: the metadata is no object", "--reflect-metadata is no object"},
-		"ghz --call a/b -d '{{env \"HOME\"}}' -m '{{.x' a:1":                                       {`function "env" not defined`, "-m: template"},
-		"ghz --call a/b --load-schedule up --concurrency-schedule step a:1":                        {`--load-schedule is "up": allowed are const, line, step`, "--concurrency-step-duration is 0s", "--concurrency-start is 0"},
-		"ghz --call a/b --load-schedule line --load-start 9 --load-step 1 --load-end 3 a:1":        {"--load-end is 3: by steps of 1 it is not reached from 9"},
-		"ghz --call a/b --load-schedule line --load-start 9 a:1":                                   {"--load-step is 0"},
-		"ghz --call a/b --rps 2000000 -c 20000 a:1":                                                {"--rps is 2000000: allowed is 0 to 1000000", "--concurrency is 20000: allowed is 1 to 10000"},
+		"ghz --call a/b --proto x.txt --max-recv-message-size 9GB --max-send-message-size big a:1":                                         {`--proto is "x.txt"`, `--max-recv-message-size is "9GB"`, `--max-send-message-size is "big"`},
+		"ghz --call a/b -d '{' -m '[1]' --reflect-metadata 7 a:1":                                                                          {"-d is no JSON", "-m: the metadata is no object", "--reflect-metadata is no object"},
+		"ghz --call a/b -d '{{env \"HOME\"}}' -m '{{.x' a:1":                                                                               {`function "env" not defined`, "-m: template"},
+		"ghz --call a/b -d '{{range 9223372036854775807}}{{end}}' -m '{{if true}}{{else}}{{with 1}}{{template \"-m\"}}{{end}}{{end}}' a:1": {"-d: range and template are not allowed", "-m: range and template"},
+		"ghz --call a/b --load-schedule up --concurrency-schedule step a:1":                                                                {`--load-schedule is "up": allowed are const, line, step`, "--concurrency-step-duration is 0s", "--concurrency-start is 0"},
+		"ghz --call a/b --load-schedule line --load-start 9 --load-step 1 --load-end 3 a:1":                                                {"--load-end is 3: by steps of 1 it is not reached from 9"},
+		"ghz --call a/b --load-schedule line --load-start 9 a:1":                                                                           {"--load-step is 0"},
+		"ghz --call a/b --rps 2000000 -c 20000 a:1":                                                                                        {"--rps is 2000000: allowed is 0 to 1000000", "--concurrency is 20000: allowed is 1 to 10000"},
 	} {
 		_, err := parsedGHZ(t, line)
 		problems, ok := errors.AsType[Problems](err)
