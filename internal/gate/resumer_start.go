@@ -70,7 +70,7 @@ func (t *start) take(ctx context.Context) outcome {
 		t.taken = true
 		return t.start(ctx)
 	case mark.State == rollout.Asked: // somebody else is at it; should they die, look what they have reached
-		return outcome{again: true, after: mark.At.Add(rollout.ResumptionPatience).Sub(t.Clock.Now())}
+		return outcome{again: true, after: mark.Left(t.answer.suspension, t.Clock.Now())}
 	}
 	return outcome{}
 }
@@ -142,8 +142,10 @@ func (t *start) giveUp(ctx context.Context, problem string) outcome {
 	mine, busy := false, time.Duration(0)
 	err := t.mark(ctx, func(was rollout.Resumption) rollout.Resumption {
 		mine, busy = false, 0
-		if left := was.At.Add(rollout.ResumptionPatience).Sub(t.Clock.Now()); !t.taken && left > 0 && was.Rollout == t.answer.suspension && was.State == rollout.Asked {
-			busy = left
+		if !t.taken {
+			busy = was.Left(t.answer.suspension, t.Clock.Now())
+		}
+		if busy > 0 {
 			return was
 		}
 		next := was

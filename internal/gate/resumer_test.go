@@ -86,7 +86,7 @@ func (s *sleeper) Look(context.Context, time.Time) (forge.Found, error) {
 }
 
 func (s *sleeper) Start(context.Context) error {
-	time.Sleep(s.slow) // in synthetic time
+	time.Sleep(s.slow) // of the bubble: no time passes
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said("starts, marked %s", s.mark.State)

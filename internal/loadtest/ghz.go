@@ -42,14 +42,14 @@ func (r *reader) ghz(args []string) job {
 	g.readData(r)
 	f.set.Visit(func(one *pflag.Flag) {
 		if slices.Contains(idleFlags, one.Name) {
-			g.notes = append(g.notes, "--"+one.Name+" has no effect: the load is made in a process that does other work, too")
+			g.notes = append(g.notes, "--"+one.Name+" has no effect: the load is a part of a process that does other work, too, and writes no files")
 		}
 	})
 	return g
 }
 
-// portName is a port by its number or its name.
-var portName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+// portNumber is a port; a URL has none by its name.
+var portNumber = regexp.MustCompile(`^[0-9]{1,5}$`)
 
 // readHost reads where the load goes.
 func (g *ghz) readHost(r *reader) {
@@ -63,8 +63,8 @@ func (g *ghz) readHost(r *reader) {
 	if err != nil && strings.Contains(err.Error(), "missing port") {
 		name, port, err = host, "443", nil // that of TLS, as gRPC has it
 	}
-	if err != nil || !portName.MatchString(port) || name == "" || strings.ContainsAny(name, "/:") && net.ParseIP(name) == nil {
-		r.addf("ghz: the host is %q: allowed is host:port", short(httpx.Redact(words[0])))
+	if err != nil || !portNumber.MatchString(port) || name == "" || strings.ContainsAny(name, "/:") && net.ParseIP(name) == nil {
+		r.addf("ghz: the host is %q: allowed is host:port, with the number of the port", short(httpx.Redact(words[0])))
 		return
 	}
 	if _, problem := parseTarget("http://"+net.JoinHostPort(name, port), r.options.Namespaces); problem != "" {

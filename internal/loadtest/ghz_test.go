@@ -169,8 +169,12 @@ func TestWhatDescribesAServiceMayBeAFile(t *testing.T) {
 			t.Errorf("%s: %+v, load %+v, texts %q", line, result, result.Load, texts[before:])
 		}
 	}
-	if from := e.headers[0].Get("x-from"); len(from) == 0 && e.headers[2].Get("x-from") == nil && e.headers[4].Get("x-from") == nil && e.headers[6].Get("x-from") == nil {
-		t.Errorf("headers %v", e.headers)
+	var from []string
+	for _, header := range e.headers {
+		from = append(from, header.Get("x-from")...)
+	}
+	if strings.Join(from, ",") != "Words,Words" {
+		t.Errorf("the metadata of the file is %q", from)
 	}
 	before, _ := e.seen()
 	for line, want := range map[string]string{

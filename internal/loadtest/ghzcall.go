@@ -91,7 +91,10 @@ const breather = 10 * time.Millisecond
 
 // call makes one call and notes what has become of it.
 func (c *caller) call(ctx context.Context, conn *grpc.ClientConn, worker string, number int64) {
-	data := callData(c.method, worker, number)
+	data := &CallData{WorkerID: worker, RequestNumber: number}
+	if c.fixed == nil || c.messages.fixed == nil { // there are templates, which alone look at the rest
+		data = callData(c.method, worker, number)
+	}
 	of := &told{}
 	began := time.Now()
 	err := c.make(context.WithValue(ctx, toldKey{}, of), conn, data)
@@ -101,12 +104,7 @@ func (c *caller) call(ctx context.Context, conn *grpc.ClientConn, worker string,
 	}
 	c.figures.called(err, of, took)
 	if err != nil && !of.answered.Load() && took < breather {
-		pause := time.NewTimer(breather)
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-		}
+		_ = sleep(ctx, breather) // whose end is seen by whoever made the call
 	}
 }
 
@@ -149,19 +147,20 @@ func (c *caller) stream(ctx context.Context, conn *grpc.ClientConn, data *CallDa
 	if err != nil {
 		return err
 	}
-	over := make(chan struct{}) // the client is to close its side
-	if d := c.ghz.flags.streamDuration; d > 0 {
-		timer := time.AfterFunc(d, func() {
-			close(over)
-			if !c.method.IsStreamingClient() {
-				cancel(errClosed) // it has closed its side long ago
-			}
-		})
+	open := ctx // until the client is to close its side
+	switch d := c.ghz.flags.streamDuration; {
+	case d <= 0:
+	case c.method.IsStreamingClient():
+		var stop context.CancelFunc
+		open, stop = context.WithTimeout(ctx, d)
+		defer stop()
+	default: // it closes its side at once, and the stream is to end
+		timer := time.AfterFunc(d, func() { cancel(errClosed) })
 		defer timer.Stop()
 	}
 	sending := make(chan error, 1)
 	go func() {
-		failed := c.send(ctx, stream, data, sent, over)
+		failed := c.send(open, stream, data, sent)
 		if failed != nil && !errors.Is(failed, io.EOF) { // of which what is received says why
 			cancel(failed)
 		}
@@ -198,20 +197,23 @@ func (c *caller) receive(stream grpc.ClientStream, cancel context.CancelCauseFun
 }
 
 // send sends messages, with the interval of --stream-interval between them, and closes its side: after all of them, after as
-// many as --stream-call-count, from the first again where they are fewer, or when over is closed.
-func (c *caller) send(ctx context.Context, stream grpc.ClientStream, data *CallData, sent [][]byte, over <-chan struct{}) error {
+// many as --stream-call-count, from the first again where they are fewer, or when the context is over.
+func (c *caller) send(open context.Context, stream grpc.ClientStream, data *CallData, sent [][]byte) error {
 	f := c.ghz.flags
 	count := uint(len(sent))
 	if f.streamCount > 0 && c.method.IsStreamingClient() {
 		count = f.streamCount
 	}
 	for n := range count {
-		if n > 0 && !pauseFor(ctx, f.streamInterval, over) {
+		if n > 0 && f.streamInterval > 0 {
+			_ = sleep(open, f.streamInterval)
+		}
+		if open.Err() != nil {
 			break // what was sent until now is all of it
 		}
 		if f.dynamic && n > 0 && c.messages.fixed == nil {
 			var err error
-			if sent, err = c.messages.of(data.again(c.method)); err != nil {
+			if sent, err = c.messages.of(callData(c.method, data.WorkerID, data.RequestNumber)); err != nil {
 				return err
 			}
 		}
@@ -220,27 +222,4 @@ func (c *caller) send(ctx context.Context, stream grpc.ClientStream, data *CallD
 		}
 	}
 	return stream.CloseSend()
-}
-
-// pauseFor waits; false when it is over before.
-func pauseFor(ctx context.Context, d time.Duration, over <-chan struct{}) bool {
-	select {
-	case <-over:
-		return false
-	case <-ctx.Done():
-		return false
-	default:
-	}
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-over:
-	case <-ctx.Done():
-	}
-	return false
 }

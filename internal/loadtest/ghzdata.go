@@ -53,11 +53,6 @@ func callData(method protoreflect.MethodDescriptor, worker string, number int64)
 	}
 }
 
-// again is the same call a moment later.
-func (d *CallData) again(method protoreflect.MethodDescriptor) *CallData {
-	return callData(method, d.WorkerID, d.RequestNumber)
-}
-
 // callFunctions are the functions of ghz's templates that are its own. Those of sprig are left out: one of them reads the
 // environment, others make as much data as one likes.
 var callFunctions = template.FuncMap{

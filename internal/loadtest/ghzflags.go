@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"io"
 	"math"
 	"path"
 	"slices"
@@ -31,7 +32,8 @@ type ghzFlags struct {
 // their old names, too, since what is written about load tests of gRPC still has them.
 func defineGHZ() *ghzFlags {
 	f := &ghzFlags{set: pflag.NewFlagSet("ghz", pflag.ContinueOnError)}
-	f.set.SortFlags = true
+	f.set.SetOutput(io.Discard)
+	f.set.Usage = func() {} // of --help, which is refused as what is not known
 	f.defineCall()
 	f.defineLoad()
 	f.defineData()
@@ -141,7 +143,7 @@ var ghzKinds = map[string]string{
 func (f *ghzFlags) parse(args []string, r *reader) {
 	f.set.VisitAll(func(one *pflag.Flag) { one.Value = forgiving{one.Value, one.Name, r} })
 	if err := f.set.Parse(f.positive(args)); err != nil {
-		r.addf("ghz: %s: allowed are %s", strings.ReplaceAll(short(err.Error()), "\n", " "), f.known())
+		r.addf("ghz: %s: allowed are %s", strings.TrimPrefix(strings.ReplaceAll(short(err.Error()), "\n", " "), "pflag: "), f.known())
 	}
 }
 

@@ -59,3 +59,18 @@ func mustContain(t *testing.T, text string, parts ...string) {
 		}
 	}
 }
+
+// parsed returns the load test of a command line, or what is wrong with it.
+func parsed[T job](t *testing.T, line string) (T, error) {
+	t.Helper()
+	var none T
+	o, err := Options{}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := o.parse(payload("cmd", line))
+	if err != nil {
+		return none, err
+	}
+	return task.job.(T), nil
+}

@@ -102,7 +102,7 @@ func TestALotFollowsAnotherUntilAllRequestsAreMade(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	h, err := parsedHey(t, "hey -n 11 -c 2 -o csv "+server.URL)
+	h, err := parsed[*hey](t, "hey -n 11 -c 2 -o csv "+server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestALotFollowsAnotherUntilAllRequestsAreMade(t *testing.T) {
 
 func TestALoadThatWasStoppedBeginsNoLot(t *testing.T) {
 	t.Parallel()
-	h, err := parsedHey(t, "hey -z 1h -c 1 http://127.0.0.1:1/")
+	h, err := parsed[*hey](t, "hey -z 1h -c 1 http://127.0.0.1:1/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestErrorsThatSayTheSameAreOne(t *testing.T) {
 
 func TestTheRateCountsNoTimeAfterTheLastRequest(t *testing.T) {
 	t.Parallel()
-	h, err := parsedHey(t, "hey -n 10 -c 1 http://podinfo.test/")
+	h, err := parsed[*hey](t, "hey -n 10 -c 1 http://podinfo.test/")
 	if err != nil {
 		t.Fatal(err)
 	}

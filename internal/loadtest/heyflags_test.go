@@ -14,24 +14,10 @@ import (
 	"github.com/rakyll/hey/requester"
 )
 
-// parsedHey returns the load test of a command line, or what is wrong with it.
-func parsedHey(t *testing.T, line string) (*hey, error) {
-	t.Helper()
-	o, err := Options{}.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	task, err := o.parse(payload("cmd", line))
-	if err != nil {
-		return nil, err
-	}
-	return task.job.(*hey), nil
-}
-
 // heyWork returns what hey's requester would be told.
 func heyWork(t *testing.T, line string) (*requester.Work, *http.Request, *hey) {
 	t.Helper()
-	h, err := parsedHey(t, line)
+	h, err := parsed[*hey](t, line)
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
@@ -122,7 +108,7 @@ func TestARequestThatTakesTooLongEndsAndTheNextIsSent(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(hang)
-	h, err := parsedHey(t, "hey -t 7 -n 1 -c 1 "+server.URL)
+	h, err := parsed[*hey](t, "hey -t 7 -n 1 -c 1 "+server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +165,7 @@ func TestHeyRefusesWhatMakesNoSense(t *testing.T) {
 		"hey -c x -n y -q z http://a.b.c": "-n",
 		"hey -c 0 -t -1 -o x http://a":    "-t is -1",
 	} {
-		_, err := parsedHey(t, line)
+		_, err := parsed[*hey](t, line)
 		if err == nil {
 			t.Errorf("%s: no error", line)
 			continue
@@ -189,7 +175,7 @@ func TestHeyRefusesWhatMakesNoSense(t *testing.T) {
 			t.Errorf("%s: %v shows a secret", line, err)
 		}
 	}
-	_, err := parsedHey(t, "hey -c x -n y -q 1 -t z http://a")
+	_, err := parsed[*hey](t, "hey -c x -n y -q 1 -t z http://a")
 	if problems := err.(Problems); len(problems) != 3 {
 		t.Errorf("not every value is named: %q", problems)
 	}
@@ -209,7 +195,7 @@ func TestEveryFlagOfHeyIsKnown(t *testing.T) {
 
 func TestATitleShowsNoSecrets(t *testing.T) {
 	t.Parallel()
-	h, err := parsedHey(t, "hey -z 1s -q 5 -a u:pw1 -H 'Cookie: pw2' -d pw3 -x http://u:pw4@p:1 http://u:pw5@a.b.c/d?e=pw6")
+	h, err := parsed[*hey](t, "hey -z 1s -q 5 -a u:pw1 -H 'Cookie: pw2' -d pw3 -x http://u:pw4@p:1 http://u:pw5@a.b.c/d?e=pw6")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
-	"strings"
-	"sync"
 	"time"
-
-	"github.com/penstock-dev/penstock/internal/httpx"
 )
 
 // lot is what hey has measured in one go, as the template writes it. Times are in seconds.
@@ -23,31 +17,6 @@ type lot struct {
 	Errors          map[string]int64
 	Latencies       []float64
 	Rows            *rows
-}
-
-// figures are those of all lots, of workers that run side by side.
-type figures struct {
-	mu              sync.Mutex
-	requests, bytes int64
-	status          map[int]int64
-	errors          map[string]int64
-	latencies       *histogram
-	rows            *rows
-	enough          int       // how many rows can be shown
-	last            time.Time // when the last request had ended
-
-	// Of gRPC:
-	codes       map[string]int64
-	refusals    map[string]int64 // what the server has said of calls that failed
-	skip        uint             // calls that are not counted any more
-	countErrors bool             // answers that are failures have a latency, too
-}
-
-func newFigures(maxOutput int) *figures {
-	return &figures{
-		status: map[int]int64{}, codes: map[string]int64{}, refusals: map[string]int64{}, errors: map[string]int64{},
-		latencies: newHistogram(), rows: &rows{}, enough: maxOutput/leastRow + 1,
-	}
 }
 
 // leastRow is the length of the shortest row of CSV.
@@ -117,52 +86,6 @@ func (h *hey) outcome(ctx context.Context, of *figures, began time.Time) outcome
 	}
 	end.passed, end.message = load.verdict(ctx)
 	return end
-}
-
-func (of *figures) load(elapsed time.Duration) *Load {
-	return &Load{
-		Requests: of.requests, Elapsed: elapsed, Rate: float64(of.requests) / elapsed.Seconds(), Bytes: of.bytes,
-		Mean: of.latencies.mean(), Fastest: of.latencies.least, Slowest: of.latencies.most,
-		Percentiles: of.latencies.percentiles(), Status: of.status, Codes: of.codes, Errors: gather(of.errors),
-	}
-}
-
-// localPort is the part of an error by which the same one is another on every connection.
-var localPort = regexp.MustCompile(`(\S+):\d+->`)
-
-const (
-	mostErrors  = 10
-	otherErrors = "other errors"
-)
-
-// gather puts errors together that say the same, without the secrets in their URLs.
-func gather(raw map[string]int64) map[string]int64 {
-	same := map[string]int64{}
-	for text, count := range raw {
-		same[clip(localPort.ReplaceAllString(httpx.Redact(text), "$1->"), 240)] += count
-	}
-	names := slices.SortedFunc(maps.Keys(same), func(a, b string) int {
-		if same[a] != same[b] {
-			return int(min(max(same[b]-same[a], -1), 1))
-		}
-		return strings.Compare(a, b)
-	})
-	for _, rare := range names[min(mostErrors, len(names)):] {
-		count := same[rare]
-		delete(same, rare)
-		same[otherErrors] += count
-	}
-	return same
-}
-
-func mostFrequent(errs map[string]int64) string {
-	var most string
-	for _, text := range slices.Sorted(maps.Keys(errs)) {
-		if errs[text] > errs[most] {
-			most = text
-		}
-	}
-	return most
 }
 
 // add appends rows until there are enough.

@@ -67,9 +67,9 @@ func percentile(percent int) figure {
 
 func (f *LoadFigures) answered() bool { return f.Requests > f.Failed }
 
-// failures are the codes of gRPC by which a server says that it has failed, as one of HTTP does by a 5xx: those that
+// grpcFailures are the codes of gRPC by which a server says that it has failed, as one of HTTP does by a 5xx: those that
 // OpenTelemetry's semantic conventions for gRPC call errors of the server's span.
-var failures = []string{"DataLoss", "DeadlineExceeded", "Internal", "Unavailable", "Unimplemented", "Unknown"}
+var grpcFailures = []string{"DataLoss", "DeadlineExceeded", "Internal", "Unavailable", "Unimplemented", "Unknown"}
 
 // success is the share of the requests that were answered, and not by a 5xx or one of the failures.
 func (f *LoadFigures) success() float64 {
@@ -80,7 +80,7 @@ func (f *LoadFigures) success() float64 {
 		}
 	}
 	for code, count := range f.Codes {
-		if all += count; !slices.Contains(failures, code) {
+		if all += count; !slices.Contains(grpcFailures, code) {
 			good += count
 		}
 	}

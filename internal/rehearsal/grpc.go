@@ -43,7 +43,7 @@ type byProtocol struct{ *Proxy }
 
 // RoundTrip sends a request.
 func (t byProtocol) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+	if isGRPC(r) {
 		return t.http2.RoundTrip(r)
 	}
 	return t.transport.RoundTrip(r)

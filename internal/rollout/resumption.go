@@ -56,6 +56,14 @@ func (r *Record) Suspension() string {
 	return r.ID + "/" + strconv.FormatInt(r.Epoch, 10)
 }
 
+// Left returns for how long whoever is at the start for a suspension is still given; nothing when nobody is.
+func (r Resumption) Left(suspension string, now time.Time) time.Duration {
+	if r.Rollout != suspension || r.State != Asked {
+		return 0
+	}
+	return max(0, r.At.Add(ResumptionPatience).Sub(now))
+}
+
 // Take takes up what there is to do for a suspension whose gate has been answered. What it returns has to be written before
 // the step is taken.
 func (r Resumption) Take(suspension, gate string, now time.Time) (Resumption, ResumptionStep) {
@@ -78,7 +86,7 @@ func (r Resumption) Take(suspension, gate string, now time.Time) (Resumption, Re
 	case "":
 		return next, StartIt
 	case Asked:
-		if now.Sub(r.At) >= ResumptionPatience {
+		if r.Left(suspension, now) == 0 {
 			return next, LookFirst
 		}
 	case Called, GaveUp:

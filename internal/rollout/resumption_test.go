@@ -34,6 +34,21 @@ func TestAResumptionIsTakenUpByOne(t *testing.T) {
 			t.Errorf("%s: step %v, want %v; %+v", name, step, tt.want, next)
 		}
 	}
+	for name, tt := range map[string]struct {
+		of   string
+		was  Resumption
+		at   time.Duration
+		want time.Duration
+	}{
+		"at work":            {"run-1/3", first, 20 * time.Second, 40 * time.Second},
+		"for too long":       {"run-1/3", first, time.Hour, 0},
+		"another suspension": {"run-2/4", first, 0, 0},
+		"settled":            {"run-1/3", first.Settle("run-1/3", Called, ""), 0, 0},
+	} {
+		if left := tt.was.Left(tt.of, now.Add(tt.at)); left != tt.want {
+			t.Errorf("%s: %s left, want %s", name, left, tt.want)
+		}
+	}
 	if late := first.Settle("run-2/4", Called, ""); late != first {
 		t.Errorf("what is about another suspension is settled: %+v", late)
 	}
