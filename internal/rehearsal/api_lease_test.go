@@ -35,7 +35,7 @@ func TestAPILeaseIsHeldReleasedAndStolen(t *testing.T) {
 		endTwo := elect("two", false)
 		holds(time.Minute, "one")
 		endOne()
-		holds(4*time.Second, "two")
+		holds(5*time.Second, "two") // it looks every 2s to 4.4s
 		endTwo() // without release: the next one must wait for it to expire
 		endThree := elect("three", true)
 		holds(5*time.Second, "two")
