@@ -36,7 +36,7 @@ func TestAPILeaseIsHeldReleasedAndStolen(t *testing.T) {
 		holds(time.Minute, "one")
 		endOne()
 		holds(5*time.Second, "two") // it looks every 2s to 4.4s
-		endTwo() // without release: the next one must wait for it to expire
+		endTwo()                    // without release: the next one must wait for it to expire
 		endThree := elect("three", true)
 		holds(5*time.Second, "two")
 		holds(20*time.Second, "three")
