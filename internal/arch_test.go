@@ -55,6 +55,7 @@ var packages = map[string]kind{
 	"internal/reach":     engine, // the Services of a cluster, from outside of it
 	"internal/rehearsal": engine,
 	"internal/tape":      tests, // what tests asked of the fake forges
+	"internal/race":      tests, // whether the race detector is at work
 	"internal/cli":       wiring,
 	"cmd/penstock":       wiring,
 }

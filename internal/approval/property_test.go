@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/penstock-dev/penstock/internal/race"
 )
 
 // simulated is a change that many people comment on while a gate waits, with everything that a forge and a network may do
@@ -162,7 +164,7 @@ func TestNoOrderDuplicationEditOrLossEverOpensAGateWithoutEligibleLiveComments(t
 	t.Parallel()
 	const comments = 20
 	scenarios := 5000 // 100,000 comments
-	if raced {        // there is one goroutine: the detector finds nothing and takes ten times as long
+	if race.Enabled { // there is one goroutine: the detector finds nothing and takes ten times as long
 		scenarios /= 10
 	}
 	var open, rejected, promoted, lost int

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/penstock-dev/penstock/internal/race"
 	"github.com/penstock-dev/penstock/internal/traffic"
 )
 
@@ -19,7 +20,7 @@ import (
 // it takes 15 times as long.
 func TestEveryRouterIsRehearsed(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("runs against real time")
 	}
 	const dir = "../../testdata/canary/rehearse"

@@ -25,17 +25,32 @@ const (
 	stepLimit       = 2 * time.Minute // of a step of a script
 )
 
-// image builds the binary as the Dockerfile does: without C, so that it needs nothing of the machine.
+// imageKey finds the stepImage of the scripts.
+type imageKey struct{}
+
+// stepImage returns the path of the binary that the Dockerfile puts into its image, built without C so that it needs
+// nothing of the machine. It is built in dir when it is first asked for: scripts that run at the same time share it.
+func stepImage(dir string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, "penstock")
+		build := exec.Command("go", "build", "-buildvcs=false", "-tags", "timetzdata", "-o", path, "../../cmd/penstock")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build the binary of the image: %w\n%s", err, out)
+		}
+		return path, nil
+	})
+}
+
+// image puts the binary where the Dockerfile does.
 func (s *runnerStep) image() {
 	path := filepath.Join(s.root, "usr/local/bin/penstock")
 	if _, err := os.Stat(path); err == nil {
 		return // of the step before
 	}
-	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "timetzdata", "-o", path, "../../cmd/penstock")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		s.ts.Fatalf("build the binary of the image: %v\n%s", err, out)
-	}
+	built, err := s.ts.Value(imageKey{}).(func() (string, error))()
+	s.ts.Check(err)
+	s.ts.Check(os.Link(built, path))
 	s.ts.Check(os.Symlink("penstock", filepath.Join(filepath.Dir(path), finalizeName)))
 }
 

@@ -15,11 +15,17 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/rogpeppe/go-internal/testscript"
 	"k8s.io/klog/v2"
+
+	"github.com/penstock-dev/penstock/internal/race"
 )
 
 func TestMain(m *testing.M) {
 	// The flag on the command line is read later, and wins.
-	if err := flag.Set("test.parallel", parallelScripts); err != nil {
+	scripts := "8" // at once: more than there are processors, since they mostly wait for time to pass
+	if race.Enabled {
+		scripts = "5" // then they are bound by the processors
+	}
+	if err := flag.Set("test.parallel", scripts); err != nil {
 		panic(err)
 	}
 	if os.Getenv("GOGC") == "" {
@@ -58,19 +64,21 @@ func TestScripts(t *testing.T) {
 	commands["container"] = container
 	commands["json"] = jsonDocument
 	commands["eventually"] = eventually
+	image := stepImage(t.TempDir())
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script", UpdateScripts: *update, RequireUniqueNames: true, Cmds: commands,
 		Condition: func(name string) (bool, error) {
 			if name != "race" {
 				return false, fmt.Errorf("condition %q is not known", name)
 			}
-			return raceDetector, nil
+			return race.Enabled, nil
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CANARY", examples)
 			env.Setenv("GOGC", "400")                                             // likewise
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "no-kubeconfig")) // never the one of who runs the tests
 			env.Values[clusterKey{}] = &scriptCluster{}
+			env.Values[imageKey{}] = image
 			env.Values[forgeKey{}] = &scriptForge{tape: requests}
 			return nil
 		},

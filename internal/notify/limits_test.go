@@ -9,6 +9,7 @@ import (
 
 	"github.com/penstock-dev/penstock/internal/canary"
 	"github.com/penstock-dev/penstock/internal/notify"
+	"github.com/penstock-dev/penstock/internal/race"
 )
 
 // longest is an alert in which everything is too long, made of one text over and over.
@@ -46,6 +47,7 @@ var limits = map[string]sizes{
 
 func TestNothingIsLongerThanThePlatformTakes(t *testing.T) {
 	t.Parallel()
+	race.Skip(t)
 	for _, name := range notify.List() {
 		for form, to := range addresses[name] {
 			for _, of := range []string{"a", "漢", "😀", `"`, `\`, "&", "<", "a\n", "*", "@", "word ", "e\u0301"} {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-dev/penstock/internal/race"
 	"github.com/penstock-dev/penstock/internal/report"
 )
 
@@ -24,6 +25,7 @@ import (
 // for pictures to look at.
 func TestReportsInChromium(t *testing.T) {
 	t.Parallel()
+	race.Skip(t)
 	b := browse(t)
 	all := map[string]report.Snapshot{"evil": evil(), "huge": huge()}
 	for _, name := range []string{"rolled-back", "promoted", "gate", "mirrored", "hostile", "halted", "long-names", "initialised", "no-data", "compared"} {

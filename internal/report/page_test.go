@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/race"
 	"github.com/penstock-dev/penstock/internal/report"
 	"github.com/penstock-dev/penstock/internal/rollout"
 )
@@ -93,6 +94,7 @@ func huge() report.Snapshot {
 
 func TestPageNeverExceedsItsLimit(t *testing.T) {
 	t.Parallel()
+	race.Skip(t)
 	all := pages()
 	all["huge"] = huge()
 	for name, s := range all {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/race"
 )
 
 // checkDecision holds a decision to the invariants that need no world.
@@ -310,9 +311,9 @@ func (s *sim) note(st *Status, d *Decision) {
 func TestSimulatedRolloutsKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	const parts = 4
-	all := 100_000
-	if raced { // there is one goroutine: the detector finds nothing and takes ten times as long
-		all /= 20
+	all := 40_000
+	if race.Enabled { // there is one goroutine: the detector finds nothing and takes ten times as long
+		all /= 8
 	}
 	var found [parts]map[Phase]int
 	t.Run("seeds", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/penstock-dev/penstock/internal/race"
 	"github.com/penstock-dev/penstock/internal/rollout"
 	"github.com/penstock-dev/penstock/internal/traffic"
 )
@@ -66,6 +67,11 @@ func TestRenderedObjectsAreAsInTheGoldenFiles(t *testing.T) {
 	}
 }
 
+// passedOver reports whether a route has one of the weights that are only written over the one before and read back, which
+// shows each rounding. Every tenth is looked at from all sides.
+func passedOver(route rollout.Route) bool { return route.Canary%10 != 0 }
+
+// TestWhatIsRenderedIsReadBack writes every route that a router can take.
 func TestWhatIsRenderedIsReadBack(t *testing.T) {
 	t.Parallel()
 	for _, name := range traffic.List() {
@@ -73,8 +79,8 @@ func TestWhatIsRenderedIsReadBack(t *testing.T) {
 			t.Run(name+"/"+filepath.Base(s.dir), func(t *testing.T) {
 				t.Parallel()
 				for _, route := range journey(s) {
-					if route.Handover && s.live[s.written()] == nil {
-						continue // nothing to hand over
+					if passedOver(route) || route.Handover && s.live[s.written()] == nil {
+						continue // in the latter case there is nothing to hand over
 					}
 					fresh := s.take(t, s.render(t, route))
 					if diff := differs(s.settled(route), s.router.Read(s.canary, fresh.live)); diff != "" {
@@ -82,10 +88,16 @@ func TestWhatIsRenderedIsReadBack(t *testing.T) {
 					}
 				}
 				for _, route := range journey(s) {
+					if race.Enabled && passedOver(route) {
+						continue // there is one goroutine: the detector finds nothing and takes ten times as long
+					}
 					first := s.render(t, route)
 					s = s.take(t, first)
 					if diff := differs(s.settled(route), s.router.Read(s.canary, s.live)); diff != "" {
 						t.Fatalf("%+v, written over the one before (-want +got):\n%s", route, diff)
+					}
+					if passedOver(route) {
+						continue
 					}
 					again := s.take(t, s.render(t, route))
 					if diff := differs(plain(s), plain(again)); diff != "" {
@@ -144,6 +156,7 @@ func plain(s scenario) map[string]map[string]any {
 
 func TestForeignContentSurvivesAWholeRollout(t *testing.T) {
 	t.Parallel()
+	race.Skip(t)
 	for name, keep := range map[string]map[string][]string{
 		"apisix": {"foreign": {"metadata.annotations.team", "metadata.labels.team"}},
 		"contour": {"foreign": {"metadata.labels.owner", "spec.ingressClassName", "spec.routes.0", "spec.routes.1", "spec.routes.2.enableWebsockets",

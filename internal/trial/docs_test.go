@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/race"
 	"github.com/penstock-dev/penstock/internal/trial"
 )
 
@@ -57,7 +58,7 @@ func cell(r trial.Result) string {
 
 func TestTheDocumentSaysWhatIsMeasured(t *testing.T) {
 	t.Parallel()
-	if testing.Short() || raced || runtime.GOARCH != "amd64" { // elsewhere the last digits of the same trials may differ
+	if testing.Short() || race.Enabled || runtime.GOARCH != "amd64" { // elsewhere the last digits of the same trials may differ
 		t.Skip("thousands of trials")
 	}
 	var b strings.Builder

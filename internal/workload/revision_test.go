@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/penstock-dev/penstock/internal/race"
 	"github.com/penstock-dev/penstock/internal/workload"
 )
 
@@ -112,6 +113,7 @@ func TestWhatTheAPIServerReturnsHasTheRevisionOfWhatWasWritten(t *testing.T) {
 
 func TestTheRevisionIsThePrimarysWhenItIsACopy(t *testing.T) {
 	t.Parallel()
+	race.Skip(t)
 	c := newCanary(nil)
 	for seed := range uint64(propertyRuns) {
 		f := random(seed)
@@ -154,6 +156,7 @@ var repeated = map[string]bool{".serviceAccount": true}
 
 func TestEveryFieldOfAPodSpecCounts(t *testing.T) {
 	t.Parallel()
+	race.Skip(t)
 	f := random(1)
 	f.full = true
 	var template corev1.PodTemplateSpec
