@@ -97,7 +97,23 @@ func (in *approvalInputs) parse(p *policy) (*approvals, error) {
 	}
 	out.policy, err = whoApproves(in.ApprovalPolicy, in.Approvers, p)
 	add(err)
+	if err == nil {
+		add(p.contradicts(&out.policy))
+	}
 	return out, errors.Join(problems...)
+}
+
+// contradicts returns what the inputs say of gates although the policy of the approvals, whose word counts, says otherwise.
+func (p *policy) contradicts(of *approval.Policy) error {
+	var problems []error
+	if p.gateTimeout != of.Deadline && p.gateTimeout != approval.Defaults().Deadline {
+		problems = append(problems, fmt.Errorf("gate-timeout: %s, but the file of the approval policy says deadline: %s, which counts; change it there",
+			p.gateTimeout, of.Deadline))
+	}
+	if p.holdAtGate && of.OnExpiry != approval.Hold {
+		problems = append(problems, errors.New("on-gate-timeout: hold, but the file of the approval policy says onExpiry: rollback, which counts; write pause there"))
+	}
+	return errors.Join(problems...)
 }
 
 // whoApproves reads the policy from a file, or makes it of groups. The other inputs say how long a gate of those waits.
