@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/penstock-dev/penstock/internal/approval"
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/kube"
 	"github.com/penstock-dev/penstock/internal/report"
 )
@@ -53,8 +54,9 @@ func (a *App) operatorCommands() []*cobra.Command {
 			Short: v.short,
 			Long: v.short + ", as who the cluster knows you as. " + v.long + `
 
-The run has to be at work and to listen, as with --approvals. What you say is kept with your name and the time, and the run
-hears it at once. Exit codes: 0 it counts, 2 it does not count or nobody listens, 3 the cluster does not answer.`,
+The run has to listen, as with --approvals. What you say is kept with your name and the time, and a run that is at work hears
+it at once. Of a suspended rollout, the server or the next run hears it. Exit codes: 0 it counts, 2 it does not count or
+nobody listens, 3 the cluster does not answer.`,
 			Example:           "  penstock " + string(v.verb) + " podinfo -n shop --why \"looked at the dashboards\"",
 			Args:              cobra.ExactArgs(1),
 			ValidArgsFunction: a.completeCanaries(&in.clusterInputs),
@@ -87,14 +89,14 @@ func (a *App) operate(ctx context.Context, in *operatorInputs, verb approval.Ver
 	if len(all) == 0 {
 		return badInput(fmt.Errorf("canary %q: no run has kept anything about it in namespace %q", name, client.Namespace))
 	}
-	if err := hears(&all[0], verb); err != nil {
+	if err := hears(&all[0], verb, now.Now()); err != nil {
 		return badInput(err)
 	}
 	who, err := client.WhoAmI(ctx)
 	if err != nil {
 		return classify(err)
 	}
-	n := *all[0].Notice
+	s, n := &all[0], *all[0].Notice
 	d, log, err := client.Say(ctx, n, approval.Operator{Name: who, Verb: verb, Why: strings.TrimSpace(in.Why), At: now.Now()})
 	if err != nil {
 		return classify(err)
@@ -102,18 +104,22 @@ func (a *App) operate(ctx context.Context, in *operatorInputs, verb approval.Ver
 	if !d.Counted {
 		return badInput(fmt.Errorf("%s by %s %s", verb, report.Clean(who), d.Reason.Sentence()))
 	}
-	_, err = fmt.Fprintln(a.Stdout, told(n, log, d, now.Now()))
+	_, err = fmt.Fprintln(a.Stdout, told(s, log, d, now.Now()))
 	return err
 }
 
 // hears says why nobody would hear an operator, or nil.
-func hears(s *report.Standing, verb approval.Verb) error {
+func hears(s *report.Standing, verb approval.Verb, now time.Time) error {
 	name := report.Clean(s.Namespace + "/" + s.Canary)
 	info, _ := approval.VerbFor(verb)
+	suspended := s.Record.Suspension() != ""
 	switch {
 	case s.Problem != "":
 		return fmt.Errorf("canary %s: %s", name, report.Clean(s.Problem))
-	case s.Run == report.Unattended:
+	case suspended && s.Record.Status.Lapsed(now):
+		return fmt.Errorf("canary %s: it was suspended until %s, and is rolled back now: nobody would hear it", name,
+			s.Record.Status.Until.UTC().Format(time.RFC3339))
+	case s.Run == report.Unattended && !suspended:
 		return fmt.Errorf("canary %s: no run is at work, so nobody would hear it; `penstock status` says where it stands", name)
 	case s.Notice == nil:
 		return fmt.Errorf("canary %s: its run listens to nobody; it would with --approvals", name)
@@ -124,16 +130,26 @@ func hears(s *report.Standing, verb approval.Verb) error {
 }
 
 // told is what an operator has reached.
-func told(n approval.Notice, log approval.Log, d approval.Decision, now time.Time) string {
+func told(s *report.Standing, log approval.Log, d approval.Decision, now time.Time) string {
+	n := s.Notice
 	verdict := approval.Judge(n.Gate, n.Policy, log, now)
 	said := fmt.Sprintf("%s/%s: %s by %s", n.Namespace, n.Canary, d.Verb, d.Actor.Login)
+	back, hold, on := "the run rolls back", "the run holds its present weight until somebody resumes it", ""
+	if s.Record.Suspension() != "" {
+		back = "it is suspended: the server that watches over it rolls it back, or else the next run"
+		hold = "it is suspended: the next run holds its weight until somebody resumes it"
+		on = ", and the next run goes on from there"
+		if kept, err := readKept(s.Namespace, s.Canary, &s.Record); err == nil && kept.resume != (forge.Means{}) {
+			on = fmt.Sprintf(", and the server starts the run that goes on from there, by %s", kept.resume)
+		}
+	}
 	switch {
 	case verdict.Aborted, verdict.Rejected:
-		said += "; the run rolls back"
+		said += "; " + back
 	case verdict.Paused:
-		said += "; the run holds its present weight until somebody resumes it"
+		said += "; " + hold
 	case verdict.Open:
-		said += fmt.Sprintf("; the gate %s is open", n.Gate.Name)
+		said += fmt.Sprintf("; the gate %s is open%s", n.Gate.Name, on)
 	case len(verdict.Missing) > 0 && slices.Contains([]approval.Verb{approval.Approve, approval.Promote}, d.Verb):
 		said += "; still lacking: " + strings.Join(verdict.Missing, ", ")
 	}

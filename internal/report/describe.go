@@ -115,7 +115,11 @@ func (l Look) describeGate(s *Standing, now time.Time) string {
 	if !gate.Until.IsZero() {
 		lines = append(lines, "  until:        "+gate.Until.UTC().Format(time.RFC3339))
 	}
-	return strings.Join(append(lines, "  to approve:   "+l.text(gate.Command)), "\n")
+	lines = append(lines, "  to approve:   "+l.text(gate.Command))
+	if s.Notice != nil && s.Notice.Policy.Operators { // whoever sees this may have what it takes
+		lines = append(lines, fmt.Sprintf("  or:           penstock %s %s -n %s", gate.Verb, l.text(s.Canary), l.text(s.Namespace)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (l Look) describeHistory(s *Standing, now time.Time) string {

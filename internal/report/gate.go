@@ -13,10 +13,11 @@ const votesShown = 5
 
 // Gate tells a person how a gate is opened, and how far it is.
 type Gate struct {
-	Name    string    // such as confirm-promotion
-	Command string    // the exact line to write as a comment, such as "/canary approve r7-2-k3v9q2ab"
-	Who     string    // who may open it, in words; may be empty
-	Until   time.Time // when it expires; zero when it never does
+	Name    string        // such as confirm-promotion
+	Verb    approval.Verb `json:"-"` // that opens it
+	Command string        // the exact line to write as a comment, such as "/canary approve r7-2-k3v9q2ab"
+	Who     string        // who may open it, in words; may be empty
+	Until   time.Time     // when it expires; zero when it never does
 
 	Counts []string `json:",omitempty"` // what counts so far, a sentence each
 	Lacks  []string `json:",omitempty"` // what it still lacks, in words
@@ -25,20 +26,20 @@ type Gate struct {
 
 // GateOf returns what people are told about the gate of a notice; nil when no gate waits for them.
 func GateOf(n *approval.Notice, v *approval.Verdict) *Gate {
-	line := func(verb approval.Verb) string {
-		return strings.Join([]string{cmp.Or(strings.TrimSpace(n.Prefix), approval.DefaultPrefix), string(verb), n.Gate.Target().String()}, " ")
-	}
-	g := &Gate{Who: n.Policy.Who()}
+	g := &Gate{Who: n.Policy.Who(), Verb: approval.Approve}
 	switch {
 	case n.Gate.Change == 0:
 		return nil
 	case v.Paused: // no gate opens before that has ended
-		g.Name, g.Command = "pause", line(approval.Resume)
+		g.Name, g.Verb = "pause", approval.Resume
 	case n.Gate.OpenedAt.IsZero(), v.Open:
 		return nil
 	default:
-		g.Name, g.Command, g.Until = n.Gate.Name, line(approval.Approve), n.Gate.ExpiresAt
+		g.Name, g.Until = n.Gate.Name, n.Gate.ExpiresAt
 	}
+	g.Command = strings.Join([]string{
+		cmp.Or(strings.TrimSpace(n.Prefix), approval.DefaultPrefix), string(g.Verb), n.Gate.Target().String(),
+	}, " ")
 	g.Lacks = v.Missing
 	for i := range v.Votes {
 		if vote := &v.Votes[i]; vote.Counted {
