@@ -238,7 +238,7 @@ func (d *drive) open(ctx context.Context, f *fence, view *kube.View) (*kube.Worl
 		}
 	}
 	if d.standing.suspend && d.standing.server {
-		if err := d.client.RequireWatchdog(ctx, d.canary.Namespace); err != nil {
+		if err := d.client.RequireWatchdog(ctx, d.canary.Namespace, d.duties()...); err != nil {
 			return nil, d.classify(fmt.Errorf("watchdog: %w", err))
 		}
 	}

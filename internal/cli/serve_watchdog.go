@@ -49,6 +49,7 @@ func (a *App) watchdog(ctx context.Context, s *serving) (*guard, error) {
 	quiet.warned = func(err error) { s.log.Warn("watchdog", "error", report.Clean(err.Error())) }
 	g.app = &quiet
 	g.dog = kube.NewWatchdog(s.client, s.namespaces, quiet.warned)
+	g.dog.Serves(s.hooks.duties())
 	return g, nil
 }
 

@@ -1,8 +1,12 @@
 package kube
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -22,6 +26,18 @@ const (
 	beatWait   = beatPeriod + 3*time.Second
 )
 
+// servesAnnotation lists what the server does beside watching, with commas between.
+const servesAnnotation = "penstock.dev/serves"
+
+// Duty is something that a run counts on a server for.
+type Duty struct {
+	Names []string // of what the server does, one of which is enough; see Watchdog.Serves
+	What  string   // the same in words, and how a server is told to do it
+}
+
+// Serves makes the watchdog tell runs what the server does beside watching, by names that they know. It is called before Run.
+func (w *Watchdog) Serves(names []string) { w.serves = strings.Join(names, ",") }
+
 // beats renews the lease of a namespace until ctx ends. Several replicas share it: whose write comes second is no matter.
 func (w *Watchdog) beats(ctx context.Context, namespace string) {
 	timer := time.NewTimer(0)
@@ -32,14 +48,14 @@ func (w *Watchdog) beats(ctx context.Context, namespace string) {
 			return
 		case <-timer.C:
 		}
-		if err := w.client.beat(ctx, namespace); err != nil && ctx.Err() == nil {
+		if err := w.client.beat(ctx, namespace, w.serves); err != nil && ctx.Err() == nil {
 			w.failed(fmt.Errorf("runs are not told that somebody watches over the namespace %q: %w", namespace, err))
 		}
 		timer.Reset(beatPeriod)
 	}
 }
 
-func (c *Client) beat(ctx context.Context, namespace string) error {
+func (c *Client) beat(ctx context.Context, namespace, serves string) error {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	leases := c.dynamic.Resource(leaseGVR).Namespace(namespace)
@@ -49,6 +65,7 @@ func (c *Client) beat(ctx context.Context, namespace string) error {
 	}
 	now := metav1.NewMicroTime(time.Now())
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: manifest.WatchdogName, Namespace: namespace}}
+	lease.Annotations = map[string]string{servesAnnotation: serves}
 	lease.Labels = map[string]string{"app.kubernetes.io/managed-by": FieldManager}
 	lease.Spec = coordinationv1.LeaseSpec{
 		HolderIdentity: ptr.To(FieldManager), RenewTime: &now, LeaseDurationSeconds: ptr.To(int32(beatLimit / time.Second)),
@@ -73,18 +90,19 @@ func (c *Client) beat(ctx context.Context, namespace string) error {
 	return err
 }
 
-// RequireWatchdog asks whether a server watches over the rollouts of a namespace. One whose clock differs is seen by its
-// renewing the lease, which is waited for for a few seconds. The error is ErrRefused when nobody does.
-func (c *Client) RequireWatchdog(ctx context.Context, namespace string) error {
+// RequireWatchdog asks whether a server watches over the rollouts of a namespace, and does its duties. One whose clock
+// differs is seen by its renewing the lease, which is waited for for a few seconds; so is another server that does what the
+// one does not. The error is ErrRefused when nobody does.
+func (c *Client) RequireWatchdog(ctx context.Context, namespace string, duties ...Duty) error {
 	ctx, cancel := context.WithTimeout(ctx, beatWait)
 	defer cancel()
-	first := ""
+	first, found := "", fmt.Errorf("%w: nobody watches over the rollouts of namespace %q, since the Lease %q there is missing or was not renewed within %s; "+
+		"start penstock serve for that namespace", ErrRefused, namespace, manifest.WatchdogName, beatLimit)
 	for {
 		live, err := c.get(ctx, leaseGVR, namespace, manifest.WatchdogName)
 		switch {
 		case ctx.Err() != nil || err == nil && live == nil:
-			return fmt.Errorf("%w: nobody watches over the rollouts of namespace %q, since the Lease %q there is missing or was not renewed within %s; "+
-				"start penstock serve for that namespace", ErrRefused, namespace, manifest.WatchdogName, beatLimit)
+			return found
 		case err != nil:
 			return err
 		}
@@ -93,7 +111,13 @@ func (c *Client) RequireWatchdog(ctx context.Context, namespace string) error {
 			return fmt.Errorf("read the lease %q: %w", manifest.WatchdogName, err)
 		}
 		if renewed := lease.Spec.RenewTime; renewed != nil && time.Since(renewed.Time).Abs() < beatLimit || first != "" && first != lease.ResourceVersion {
-			return nil
+			serves := lease.Annotations[servesAnnotation]
+			lacking := undone(strings.Split(serves, ","), duties)
+			if lacking == nil {
+				return nil
+			}
+			found = fmt.Errorf("%w: a server watches over the rollouts of namespace %q, but %w; it says that it serves: %s",
+				ErrRefused, namespace, lacking, cmp.Or(serves, "nothing"))
 		}
 		first = lease.ResourceVersion
 		timer := time.NewTimer(time.Second)
@@ -103,4 +127,18 @@ func (c *Client) RequireWatchdog(ctx context.Context, namespace string) error {
 			timer.Stop()
 		}
 	}
+}
+
+// undone lists the duties that none of the names stands for, nil when there are none.
+func undone(names []string, duties []Duty) error {
+	var all []string
+	for _, duty := range duties {
+		if !slices.ContainsFunc(duty.Names, func(name string) bool { return slices.Contains(names, name) }) {
+			all = append(all, duty.What)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return errors.New("it does not " + strings.Join(all, ", and does not "))
 }

@@ -41,6 +41,7 @@ type Watchdog struct {
 	client     *Client
 	namespaces []string
 	warn       func(error) // may be nil
+	serves     string      // what the server does beside watching
 
 	mu       sync.Mutex
 	canaries map[[2]string]*watched // by namespace and name

@@ -240,6 +240,45 @@ func TestARunKnowsWhetherSomebodyWatchesOverIt(t *testing.T) {
 	})
 }
 
+// A run that counts on more than the watch is refused when no server does it, and finds the one of several that does.
+func TestARunKnowsWhatTheServersDo(t *testing.T) {
+	inCluster(t, func(f *fixture) {
+		hears := Duty{Names: []string{"github:7", "github:any"}, What: "hear repository 7"}
+		starts := Duty{Names: []string{"trigger:7"}, What: "start a run by trigger"}
+		beats := func(serves string) {
+			if err := f.client.beat(f.ctx, "shop", serves); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		beats("github:any,rerun")
+		if err := f.client.RequireWatchdog(f.ctx, "shop", hears); err != nil {
+			t.Errorf("it hears every repository: %v", err)
+		}
+		start, want := time.Now(), `namespace "shop", but it does not start a run by trigger; it says that it serves: github:any,rerun`
+		if err := f.client.RequireWatchdog(f.ctx, "shop", hears, starts); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("it triggers nothing: %v", err)
+		}
+		if took := time.Since(start); took > beatWait {
+			t.Errorf("that was found out after %s", took)
+		}
+		beats("")
+		want = "but it does not hear repository 7, and does not start a run by trigger; it says that it serves: nothing"
+		if err := f.client.RequireWatchdog(f.ctx, "shop", hears, starts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("it does nothing but watch: %v", err)
+		}
+		beats("github:7")
+		var other sync.WaitGroup
+		other.Go(func() {
+			pass(5 * time.Second)
+			beats("gitlab:any,trigger:7")
+		})
+		if err := f.client.RequireWatchdog(f.ctx, "shop", starts); err != nil {
+			t.Errorf("another server triggers: %v", err)
+		}
+		other.Wait()
+	})
+}
+
 // Its clock may be minutes behind that of the run: then the run sees it renew its lease.
 func TestAWatchdogWithAnotherClockIsKnownByItsRenewals(t *testing.T) {
 	inCluster(t, func(f *fixture) {
