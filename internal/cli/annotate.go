@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,10 +86,10 @@ func (b *bulletin) found(ctx context.Context, err error) error {
 	return &foundError{err}
 }
 
-// inRepository is a path as GitHub knows it: from the root of the checkout, wherever the job stands. What is elsewhere stays
-// as it is.
+// inRepository is a path as the forge knows it: from the root of the checkout, wherever the job stands. What is elsewhere
+// stays as it is.
 func (a *App) inRepository(path string) string {
-	workspace := a.Getenv("GITHUB_WORKSPACE")
+	workspace := cmp.Or(a.Getenv("GITHUB_WORKSPACE"), a.Getenv("CI_PROJECT_DIR"))
 	if workspace == "" {
 		return path
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/penstock-dev/penstock/internal/canary"
+	"github.com/penstock-dev/penstock/internal/forge"
 	"github.com/penstock-dev/penstock/internal/notify"
 	"github.com/penstock-dev/penstock/internal/traffic"
 )
@@ -41,7 +42,6 @@ Exit codes: 0 no problem, 2 problems, 3 something could not be looked at.`,
 }
 
 func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
-	provider := in.Provider
 	if err := parseOutput(in.Output); err != nil {
 		return err
 	}
@@ -51,6 +51,32 @@ func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
 	if in.Reach != "auto" && !in.Cluster {
 		return badInput(fmt.Errorf("reach: %q is for --cluster", in.Reach))
 	}
+	err := a.lintFiles(ctx, in, args)
+	if in.CodeQuality == "" {
+		return err
+	}
+	return errors.Join(err, a.writeCodeQuality(in.CodeQuality, err))
+}
+
+// writeCodeQuality writes those problems of files that stand at a line to a report of GitLab.
+func (a *App) writeCodeQuality(path string, problems error) error {
+	var findings []forge.Finding
+	if problems != nil {
+		findings = a.findings(problems.Error())
+	}
+	text, err := forge.CodeQuality(findings)
+	if err == nil {
+		err = writeWhole(path, text)
+	}
+	if err != nil {
+		return badInput(fmt.Errorf("code-quality: %w", err))
+	}
+	return nil
+}
+
+// lintFiles returns all problems of the files.
+
+func (a *App) lintFiles(ctx context.Context, in *lintInputs, args []string) error {
 	set, err := a.read(args)
 	if err != nil {
 		return err
@@ -58,6 +84,7 @@ func (a *App) lint(ctx context.Context, in *lintInputs, args []string) error {
 	if in.Cluster {
 		return a.lintCluster(ctx, in, &set)
 	}
+	provider := in.Provider
 	var problems []error
 	var unrouted []string
 	for _, c := range set.Canaries {

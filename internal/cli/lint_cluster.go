@@ -23,6 +23,7 @@ type lintInputs struct {
 	Cluster       bool   `input:"cluster" help:"also look whether the cluster, the metrics servers, the webhooks and the forge have everything that a run will need; changes nothing"`
 	MetricsServer string `input:"metrics-server" help:"with --cluster: address of the Prometheus of canaries that name none in spec.metricsServer"`
 	Output        string `input:"output" short:"o" help:"with --cluster, json: print the result as one JSON document"`
+	CodeQuality   string `input:"code-quality" help:"file to write the problems to as a code quality report of GitLab, which shows them in the merge request"`
 }
 
 // preflightLimit bounds everything that is asked for one canary.
