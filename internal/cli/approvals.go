@@ -104,6 +104,7 @@ func (in *approvalInputs) parse(p *policy) (*approvals, error) {
 }
 
 // contradicts returns what the inputs say of gates although the policy of the approvals, whose word counts, says otherwise.
+// What is the default of both says nothing.
 func (p *policy) contradicts(of *approval.Policy) error {
 	var problems []error
 	if p.gateTimeout != of.Deadline && p.gateTimeout != approval.Defaults().Deadline {

@@ -75,7 +75,6 @@ func (a *App) writeCodeQuality(path string, problems error) error {
 }
 
 // lintFiles returns all problems of the files.
-
 func (a *App) lintFiles(ctx context.Context, in *lintInputs, args []string) error {
 	set, err := a.read(args)
 	if err != nil {
