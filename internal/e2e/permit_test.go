@@ -19,8 +19,10 @@ func (s *scenario) permit(args []string) []string {
 	flags := []string{"--view", "-o", "json"}
 	for i, arg := range args {
 		switch {
-		case arg == "--uninstall" || arg == "--suspend" || arg == "--approvals":
+		case arg == "--uninstall" || arg == "--approvals":
 			flags = append(flags, arg)
+		case arg == "--watchdog" && args[i+1] == "server":
+			flags = append(flags, "--suspend")
 		case slices.Contains(roleFlags, arg):
 			flags = append(flags, arg, args[i+1])
 		}
