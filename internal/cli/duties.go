@@ -9,9 +9,21 @@ import (
 	"github.com/penstock-dev/penstock/internal/kube"
 )
 
-// anyRepository stands for every repository of a forge, and of a repository for its number.
+// anyRepository stands for the number of every repository, as in --repository.
 const anyRepository = "any"
 
+// beginnings are what a server needs to start runs, and by which means it then can. A trigger needs a token of its project.
+var beginnings = []struct {
+	inputs string // of penstock serve
+	given  func(*forgeAccess) bool
+	starts []forge.MeansKind
+}{
+	{"--github-app-id or --github-token", func(a *forgeAccess) bool { return a.appID != 0 || a.githubToken != "" }, []forge.MeansKind{forge.Rerun, forge.Workflow, forge.Dispatch}},
+	{"--github-app-id", func(a *forgeAccess) bool { return a.appID != 0 }, []forge.MeansKind{forge.ProtectionRule}},
+	{"--gitlab-token", func(a *forgeAccess) bool { return a.gitlabToken != "" }, []forge.MeansKind{forge.Play}},
+}
+
+// hearing names that a server hears what people write in a repository.
 func hearing(platform approval.Platform, repository string) string {
 	return string(platform) + ":" + repository
 }
@@ -39,14 +51,14 @@ func (h *hooks) duties() []string {
 	if len(h.gitlab)+len(h.gitlabSigning) > 0 {
 		hears(approval.GitLab, h.gitlabIDs)
 	}
-	if h.access.githubToken != "" || h.access.appID != 0 {
-		all = append(all, string(forge.Rerun), string(forge.Workflow), string(forge.Dispatch))
-	}
-	if h.access.appID != 0 {
-		all = append(all, string(forge.ProtectionRule))
+	for _, b := range beginnings {
+		if b.given(&h.access) {
+			for _, kind := range b.starts {
+				all = append(all, string(kind))
+			}
+		}
 	}
 	if h.access.gitlabToken != "" {
-		all = append(all, string(forge.Play))
 		for project := range h.access.triggers {
 			all = append(all, triggering(project))
 		}
@@ -67,19 +79,17 @@ func (d *drive) duties() []kube.Duty {
 			What:  fmt.Sprintf("hear what people write in repository %d of %s (penstock serve --%s-secret, --repository %s)", ci.RepositoryID, ci.Platform.Title(), platform, one),
 		})
 	}
-	switch m := d.standing.resume; m.Kind {
-	case "":
-	case forge.Trigger:
-		all = append(all, kube.Duty{
+	m := d.standing.resume
+	if m.Kind == forge.Trigger {
+		return append(all, kube.Duty{
 			Names: []string{triggering(ci.RepositoryID)},
 			What:  fmt.Sprintf("start a run by %s (penstock serve --gitlab-trigger-token %d=TOKEN)", m, ci.RepositoryID),
 		})
-	default:
-		access := map[forge.MeansKind]string{forge.Play: "--gitlab-token", forge.ProtectionRule: "--github-app-id"}[m.Kind]
-		if access == "" {
-			access = "--github-app-id or --github-token"
+	}
+	for _, b := range beginnings {
+		if slices.Contains(b.starts, m.Kind) {
+			all = append(all, kube.Duty{Names: []string{string(m.Kind)}, What: fmt.Sprintf("start a run by %s (penstock serve %s)", m, b.inputs)})
 		}
-		all = append(all, kube.Duty{Names: []string{string(m.Kind)}, What: fmt.Sprintf("start a run by %s (penstock serve %s)", m, access)})
 	}
 	return all
 }

@@ -76,7 +76,7 @@ func (in *hookInputs) parseRepositories(p *problems, h *hooks) {
 		platform, number, _ := strings.Cut(text, ":")
 		id, err := strconv.ParseInt(number, 10, 64)
 		switch {
-		case text == "any":
+		case text == anyRepository:
 			h.anyRepository = true
 		case (platform != "github" && platform != "gitlab") || err != nil || id <= 0:
 			p.addf("repository: %q is not known; allowed are github:NUMBER, gitlab:NUMBER and any", text)

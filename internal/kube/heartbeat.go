@@ -3,7 +3,6 @@ package kube
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,11 +112,11 @@ func (c *Client) RequireWatchdog(ctx context.Context, namespace string, duties .
 		if renewed := lease.Spec.RenewTime; renewed != nil && time.Since(renewed.Time).Abs() < beatLimit || first != "" && first != lease.ResourceVersion {
 			serves := lease.Annotations[servesAnnotation]
 			lacking := undone(strings.Split(serves, ","), duties)
-			if lacking == nil {
+			if len(lacking) == 0 {
 				return nil
 			}
-			found = fmt.Errorf("%w: a server watches over the rollouts of namespace %q, but %w; it says that it serves: %s",
-				ErrRefused, namespace, lacking, cmp.Or(serves, "nothing"))
+			found = fmt.Errorf("%w: a server watches over the rollouts of namespace %q, but it does not %s; it says that it serves: %s",
+				ErrRefused, namespace, strings.Join(lacking, ", and does not "), cmp.Or(serves, "nothing"))
 		}
 		first = lease.ResourceVersion
 		timer := time.NewTimer(time.Second)
@@ -129,16 +128,13 @@ func (c *Client) RequireWatchdog(ctx context.Context, namespace string, duties .
 	}
 }
 
-// undone lists the duties that none of the names stands for, nil when there are none.
-func undone(names []string, duties []Duty) error {
+// undone lists the duties that none of the names stands for, in words.
+func undone(names []string, duties []Duty) []string {
 	var all []string
 	for _, duty := range duties {
 		if !slices.ContainsFunc(duty.Names, func(name string) bool { return slices.Contains(names, name) }) {
 			all = append(all, duty.What)
 		}
 	}
-	if all == nil {
-		return nil
-	}
-	return errors.New("it does not " + strings.Join(all, ", and does not "))
+	return all
 }
